@@ -1,0 +1,134 @@
+import { firing, maxBy, QUEUE, QUEUE_LEGEND, quantile, rate, series, sumBy } from './queries.ts';
+import type { DashboardSpec, PanelSpec } from './spec.ts';
+
+const wait = (retry: 'true' | 'false'): PanelSpec['targets'] =>
+  [0.5, 0.9, 0.99].map((q) => ({
+    expr: quantile(q, 'task.wait.duration', QUEUE, [`task_retry="${retry}"`]),
+    legend: `p${q * 100} ${QUEUE_LEGEND}`,
+    ...(retry === 'true' && { mayBeEmpty: 'no attempt was repeated' }),
+  }));
+
+export const queues: DashboardSpec = {
+  file: 'queues',
+  uid: 'taskwarden-queues',
+  title: 'Taskwarden / Queues',
+  description:
+    'How long jobs wait, how fast queues are worked off and what is stuck, as seen by the workers.',
+  variables: ['queue'],
+  rows: [
+    {
+      title: 'Overview',
+      panels: [
+        {
+          title: 'Alerts firing',
+          description: 'Alerts that fire now on these queues.',
+          kind: 'table',
+          unit: 'short',
+          width: 24,
+          targets: [
+            { expr: firing('queue'), legend: 'Firing', unit: 'hidden', mayBeEmpty: 'no alert fires' },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Latency',
+      panels: [
+        {
+          title: 'Wait',
+          description: 'Time from ready to picked up, first attempts: median, 90th and 99th percentile.',
+          kind: 'timeseries',
+          unit: 's',
+          width: 12,
+          targets: wait('false'),
+        },
+        {
+          title: 'Wait of retries',
+          description: 'The same for later attempts, as far as the library tells when they became ready.',
+          kind: 'timeseries',
+          unit: 's',
+          width: 12,
+          targets: wait('true'),
+        },
+        {
+          title: 'Run duration',
+          description: 'Time from the call of the handler to its settled result, median and 95th percentile.',
+          kind: 'timeseries',
+          unit: 's',
+          width: 24,
+          targets: [0.5, 0.95].map((q) => ({
+            expr: quantile(q, 'messaging.process.duration', QUEUE),
+            legend: `p${q * 100} ${QUEUE_LEGEND}`,
+          })),
+        },
+      ],
+    },
+    {
+      title: 'Throughput',
+      panels: [
+        {
+          title: 'Jobs delivered',
+          description: 'Jobs handed to a handler per second, each attempt once.',
+          kind: 'timeseries',
+          unit: 'ops',
+          targets: [{ expr: sumBy(QUEUE, rate('messaging.client.consumed.messages')), legend: QUEUE_LEGEND }],
+        },
+        {
+          title: 'Runs by outcome',
+          description: 'Finished runs per second, successes and failures.',
+          kind: 'timeseries',
+          unit: 'ops',
+          targets: [
+            {
+              expr: sumBy([...QUEUE, 'task_outcome'], rate('task.runs')),
+              legend: `${QUEUE_LEGEND} {{task_outcome}}`,
+            },
+          ],
+        },
+        {
+          title: 'Failures by error',
+          description: 'Failed runs per second by type of error.',
+          kind: 'timeseries',
+          unit: 'ops',
+          targets: [
+            {
+              expr: sumBy(
+                [...QUEUE, 'error_type'],
+                rate('messaging.process.duration', ['error_type!=""'], 'count'),
+              ),
+              legend: `${QUEUE_LEGEND} {{error_type}}`,
+              mayBeEmpty: 'no run failed',
+            },
+          ],
+        },
+        {
+          title: 'Retries picked up',
+          description: 'Later attempts per second whose wait is known.',
+          kind: 'timeseries',
+          unit: 'ops',
+          targets: [
+            {
+              expr: sumBy(QUEUE, rate('task.wait.duration', ['task_retry="true"'], 'count')),
+              legend: QUEUE_LEGEND,
+              mayBeEmpty: 'no attempt was repeated',
+            },
+          ],
+        },
+        {
+          title: 'Runs in flight',
+          description: 'Handler runs that have started and not settled.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [{ expr: sumBy(QUEUE, series('task.active')), legend: QUEUE_LEGEND }],
+        },
+        {
+          title: 'Oldest run in flight',
+          description: 'Age of the oldest unsettled run of the queue.',
+          kind: 'timeseries',
+          unit: 's',
+          targets: [{ expr: maxBy(QUEUE, series('task.active.oldest')), legend: QUEUE_LEGEND }],
+        },
+      ],
+    },
+  ],
+};
