@@ -14,7 +14,7 @@ export const queues: DashboardSpec = {
   title: 'Taskwarden / Queues',
   description:
     'How long jobs wait, how fast queues are worked off and what is stuck, as seen by the workers.',
-  variables: ['queue'],
+  variables: ['queue', 'task'],
   rows: [
     {
       title: 'Overview',
@@ -26,7 +26,7 @@ export const queues: DashboardSpec = {
           unit: 'short',
           width: 24,
           targets: [
-            { expr: firing('queue'), legend: 'Firing', unit: 'hidden', mayBeEmpty: 'no alert fires' },
+            { expr: firing('queue', 'task'), legend: 'Firing', unit: 'hidden', mayBeEmpty: 'no alert fires' },
           ],
         },
       ],
