@@ -29,7 +29,7 @@ const GUARDED = `
 dir=$1; shift
 trap '' PIPE # the shell reports the killed server to a pipe that nobody may read any more
 redis-server "$@" 3<&- & server=$!
-( cat <&3 >/dev/null 2>&1; kill -KILL $server ) >/dev/null 2>&1 & guard=$!
+( read -r _ <&3; kill -KILL $server ) >/dev/null 2>&1 & guard=$!
 wait $server; code=$?
 kill $guard 2>/dev/null
 rm -rf "$dir"
