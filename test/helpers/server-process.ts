@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** A server of another make that a test starts and stops. */
+export interface ServerProcess {
+  /** Everything it has written so far, both streams. */
+  output(): string;
+  /** Fulfils when `ready` holds; rejects when the process ends first or `limitMs` have passed. */
+  until(what: string, ready: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function startServer(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ServerProcess {
+  const child: ChildProcess = spawn(program, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let failure: Error | undefined;
+  const keep = (chunk: Buffer) => {
+    output += chunk;
+  };
+  child.stdout!.on('data', keep);
+  child.stderr!.on('data', keep);
+  child.on('error', (error) => {
+    failure = error;
+  });
+  const ended = () => failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+  // A test that fails half-way must not leave the server behind.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  return {
+    output: () => output,
+    async until(what, ready, limitMs = 30_000) {
+      const deadline = Date.now() + limitMs;
+      while (!(await ready())) {
+        const why = ended() ? 'ended before' : Date.now() > deadline ? `not within ${limitMs} ms` : undefined;
+        if (why !== undefined)
+          throw new Error(`${program}: ${what}: ${why}\n${failure?.message ?? output.slice(-4000)}`);
+        await new Promise((later) => setTimeout(later, 50));
+      }
+    },
+    async stop() {
+      process.removeListener('exit', kill);
+      if (ended()) return;
+      const closed = once(child, 'close');
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
+}
+
+/** A TCP port of the loopback interface that nobody used a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** True when the URL answers with a 2xx. */
+export async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+import type { Labels } from '../../src/model/labels.ts';
+import { METRICS, type MetricName } from '../../src/model/metrics.ts';
+import { observe, type Registry } from '../../src/store/registry.ts';
+
+/** Values that an attribute takes where a panel asks for one in particular; all others take two made-up ones. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  'messaging.system': ['bullmq'],
+  'messaging.operation.name': ['process'],
+  'task.outcome': ['success', 'failure'],
+  'task.retry': ['false', 'true'],
+};
+
+/** Every combination of values of a metric's attributes; optional ones are also left out. */
+export function combinations(name: MetricName): Labels[] {
+  const { attributes, optional = [] } = METRICS[name];
+  let all: Labels[] = [{}];
+  for (const attribute of attributes) {
+    const values = VALUES[attribute] ?? [`${attribute}-a`, `${attribute}-b`];
+    all = all.flatMap((labels) => [
+      ...values.map((value) => ({ ...labels, [attribute]: value })),
+      ...(optional.includes(attribute) ? [labels] : []),
+    ]);
+  }
+  return all;
+}
+
+/**
+ * Moves every series of every metric of the table one step on: counters and histograms grow, the others change. No value
+ * is 0, so that no ratio is 0/0.
+ */
+export function advance(registry: Registry, step: number): void {
+  for (const name of Object.keys(METRICS) as MetricName[]) {
+    const { kind, buckets } = METRICS[name];
+    combinations(name).forEach((attributes, index) => {
+      if (kind === 'counter') registry.add(name, attributes, index + 1);
+      else if (kind !== 'histogram') registry.set(name, attributes, 1 + ((step + index) % 7));
+      else {
+        const bounds = buckets ?? [];
+        observe(registry.histogram(name, attributes), bounds, bounds[(step + index) % bounds.length]!);
+      }
+    });
+  }
+}
