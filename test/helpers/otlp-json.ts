@@ -4,9 +4,19 @@ import type { Registry } from '../../src/store/registry.ts';
 /** OTLP in its JSON form, written from the specification alone, so that a test does not depend on our own encoder. */
 
 const CUMULATIVE = 2;
+/** Flag of a data point that says: this series has no value any more. */
+const NO_RECORDED_VALUE = 1;
+
+/** A gauge that no table knows; without a value it says that the series has ended. */
+export interface LooseGauge {
+  readonly name: string;
+  readonly attributes: Labels;
+  readonly value: number | undefined;
+}
 
 export interface Resource {
   readonly 'service.name': string;
+  readonly 'service.namespace'?: string;
   readonly 'service.instance.id': string;
 }
 
@@ -15,13 +25,16 @@ export function metricsRequest(
   resource: Resource,
   registry: Registry,
   time: number,
-  gauges: readonly { name: string; attributes: Labels; value: number }[] = [],
+  gauges: readonly LooseGauge[] = [],
 ): object {
   const times = { startTimeUnixNano: nanos(registry.startTime), timeUnixNano: nanos(time) };
-  const metrics: object[] = gauges.map(({ name, attributes: own, value }) => ({
-    name,
-    gauge: { dataPoints: [{ attributes: attributes(own), timeUnixNano: nanos(time), asDouble: value }] },
-  }));
+  const metrics: object[] = gauges.map(({ name, attributes: own, value }) => {
+    const state = value === undefined ? { flags: NO_RECORDED_VALUE } : { asDouble: value };
+    return {
+      name,
+      gauge: { dataPoints: [{ attributes: attributes(own), timeUnixNano: nanos(time), ...state }] },
+    };
+  });
   for (const { name, definition, points } of registry.metrics()) {
     const dataPoints = [...points.values()].map((point) => ({
       attributes: attributes(point.attributes),

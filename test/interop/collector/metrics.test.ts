@@ -100,6 +100,22 @@ suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () =>
     }
   });
 
+  test('an alert that ends with NoRecordedValue is gone with that sample', async () => {
+    const other = { 'service.namespace': 'eu', 'service.name': 'mail', 'service.instance.id': 'worker-9' };
+    const empty = new Registry(start, { maxSeriesPerMetric: 2000 });
+    for (const [time, value] of [
+      [end - STEP_MS, 1],
+      [end, undefined],
+    ] as const) {
+      const gauge = { name: 'ALERTS', attributes: ALERT, value };
+      await postOtlp(`${collector.http}/v1/metrics`, metricsRequest(other, empty, time, [gauge]));
+    }
+    const alerts = (time: number) => prometheus.query('ALERTS{job="eu/mail"}', time / 1000);
+    await prometheus.until('the alert has come and gone', async () => {
+      return (await alerts(end - 1)).length === 1 && (await alerts(end)).length === 0;
+    });
+  });
+
   test('one task, one queue and one instance can be picked', async () => {
     const expr = [...targets()].find(({ panel }) => panel.title === 'Runs')!.target.expr;
     const picked = bound(
