@@ -1,0 +1,60 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Bench } from './lib/bench.ts';
+import { figure, type Measured } from './lib/figure.ts';
+import { busyCores } from './lib/machine.ts';
+import { startReceiver } from './lib/receiver.ts';
+import { variants } from './lib/variants.ts';
+import { measureInstalled } from './overhead/installed.ts';
+import { type Load, measureLoad } from './overhead/load.ts';
+import { measureStart } from './overhead/start.ts';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const CASES = ['noop', 'io', 'start', 'installed'] as const;
+
+/** What the preload costs a BullMQ worker, against the same worker without it. */
+export const overhead: Bench = async (options) => {
+  const { quick, rounds, progress } = options;
+  const wanted = (name: (typeof CASES)[number]) => options.cases.length === 0 || options.cases.includes(name);
+  const loads: Load[] = [
+    {
+      name: 'noop',
+      jobs: quick ? 3000 : 24_000,
+      warmUp: quick ? 500 : 4000,
+      rounds: rounds ?? (quick ? 1 : 6),
+    },
+    { name: 'io', jobs: quick ? 250 : 1500, warmUp: quick ? 50 : 200, rounds: rounds ?? (quick ? 1 : 6) },
+  ];
+  const starts = { rounds: rounds ?? (quick ? 2 : 10), idleMs: quick ? 700 : 1500 };
+
+  const others = await busyCores(1000);
+  const receiver = await startReceiver();
+  const measured: Measured[] = [];
+  try {
+    const runs = variants(options.preload, receiver.url);
+    for (const load of loads) {
+      if (wanted(load.name)) measured.push(...(await measureLoad(load, runs, receiver, options)));
+    }
+    if (wanted('start')) {
+      measured.push(...(await measureStart(starts.rounds, starts.idleMs, runs, receiver, options)));
+    }
+  } finally {
+    await receiver.stop();
+  }
+  if (wanted('installed')) {
+    progress('installed: packing');
+    measured.push(...measureInstalled(ROOT));
+  }
+  return {
+    figures: measured.map((each) => figure('overhead', each)),
+    notes: [
+      `Others kept ${others.toFixed(2)} cores busy before it began.`,
+      ...loads
+        .filter(({ name }) => wanted(name))
+        .map(
+          ({ name, jobs, warmUp, rounds: n }) =>
+            `${name}: ${jobs} jobs, the first ${warmUp} not measured, ${n} rounds.`,
+        ),
+    ],
+  };
+};

@@ -1,0 +1,1 @@
+// Nothing: the program of a measurement that is over when its preloads are.

@@ -1,0 +1,4 @@
+export const concurrency = 50;
+export const durations = [];
+export const handle = async () => {};
+export const close = async () => {};
