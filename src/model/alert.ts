@@ -18,29 +18,34 @@ export interface RunReference {
   active: boolean;
 }
 
-/** One change of state of one alert: what every sink receives. */
-export interface AlertTransition {
+/** An alert as it stands. */
+export interface ActiveAlert {
   /** Alert name: the label `alertname`. */
-  name: string;
-  group: string;
+  readonly name: string;
+  readonly group: string;
   /** Expression of the rule, as written. */
-  expr: string;
+  readonly expr: string;
   state: AlertState;
-  previousState: AlertState | 'inactive';
   /** All labels of the alert, `alertname` included. */
-  labels: Labels;
+  readonly labels: Labels;
   annotations: Labels;
   value: number;
-  /** Hex digest of the labels: the same for the same alert everywhere and always. */
-  fingerprint: string;
-  /** Times in ms since the Unix epoch. */
+  /** The fingerprint that Alertmanager gives these labels, 16 hex digits: the same everywhere and always. */
+  readonly fingerprint: string;
+  /** Since when the condition holds, when it began to fire and ended: ms since the Unix epoch. */
   activeAt: number;
   firedAt: number | undefined;
   resolvedAt: number | undefined;
-  /** When the transition happened. */
-  at: number;
-  /** Runs concerned, those still active first. */
+  /** Runs concerned when it began to fire, those still active first. */
   runs: readonly RunReference[];
+}
+
+/** One change of state of one alert: what every sink receives. */
+export interface AlertTransition extends Readonly<ActiveAlert> {
+  /** `resolved` from `pending`: the condition ended before `for` had passed. */
+  readonly previousState: AlertState | 'inactive';
+  /** When the transition happened, ms since the Unix epoch. */
+  readonly at: number;
 }
 
 export type Notify = (transition: AlertTransition) => void;

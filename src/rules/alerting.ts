@@ -1,0 +1,177 @@
+import type { ActiveAlert } from '../model/alert.ts';
+import { type Labels, labelsKey } from '../model/labels.ts';
+import type { Sample } from '../model/queryable.ts';
+import { fingerprint } from './fingerprint.ts';
+import { withLabels } from './recording.ts';
+import type { AlertRule } from './rule.ts';
+import { expandTemplate, type TemplateEnvironment } from './template.ts';
+
+/** How long a resolved alert is kept, ms (source: prometheus/rules/alerting.go, resolvedRetention). */
+const RESOLVED_RETENTION_MS = 15 * 60_000;
+
+/** An alert as its rule keeps it. */
+export interface AlertRecord extends ActiveAlert {
+  keepFiringSince: number | undefined;
+}
+
+export interface Change {
+  readonly alert: AlertRecord;
+  readonly previousState: ActiveAlert['state'] | 'inactive';
+}
+
+/** What an evaluation needs besides the rule. */
+export interface AlertContext {
+  readonly externalLabels: Labels;
+  readonly environment: TemplateEnvironment;
+  /** Most alerts that the rule may have; 0 = no limit. */
+  readonly limit: number;
+  /** Since when the condition of an alert with these labels held already, told by a former process. */
+  readonly activeSince: (labels: Labels) => number | undefined;
+}
+
+export interface AlertUpdate {
+  readonly changes: readonly Change[];
+  /** Set when there were more alerts than the limit allows: all have been dropped. */
+  readonly exceeded: Error | undefined;
+}
+
+/**
+ * The alerts of one rule and their states (source: prometheus/rules/alerting.go, Eval). Times are ms since the Unix
+ * epoch and are handed in.
+ */
+export class RuleAlerts {
+  readonly rule: AlertRule;
+  readonly group: string;
+  /** By canonical label text; resolved ones are kept for 15 minutes. */
+  readonly #alerts = new Map<string, AlertRecord>();
+
+  constructor(rule: AlertRule, group: string) {
+    this.rule = rule;
+    this.group = group;
+  }
+
+  /** All alerts, resolved ones included. */
+  alerts(): AlertRecord[] {
+    return [...this.#alerts.values()];
+  }
+
+  /**
+   * Takes the result of the rule's expression at time `t` and gives the changes of state.
+   * @throws Error when two samples give the same alert; nothing has changed then
+   */
+  update(t: number, result: readonly Sample[], context: AlertContext): AlertUpdate {
+    const found = this.#expand(t, result, context);
+    const changes: Change[] = [];
+    for (const [key, fresh] of found) {
+      const known = this.#alerts.get(key);
+      if (known === undefined || known.state === 'resolved') {
+        fresh.activeAt = context.activeSince(fresh.labels) ?? t;
+        this.#alerts.set(key, fresh);
+        if (t - fresh.activeAt < this.rule.holdMs) changes.push({ alert: fresh, previousState: 'inactive' });
+      } else {
+        known.value = fresh.value;
+        known.annotations = fresh.annotations;
+        known.keepFiringSince = undefined;
+      }
+    }
+    for (const [key, alert] of this.#alerts) {
+      const change = found.has(key)
+        ? this.#present(alert, t, found.get(key) === alert)
+        : this.#missing(key, alert, t);
+      if (change !== undefined) changes.push(change);
+    }
+    const count = this.alerts().filter((alert) => alert.state !== 'resolved').length;
+    if (context.limit === 0 || count <= context.limit) return { changes, exceeded: undefined };
+    const exceeded = new Error(`exceeded limit of ${context.limit} with ${count} alerts`);
+    return { changes: this.#drop(t, changes), exceeded };
+  }
+
+  /** Resolves everything at once, and tells what a reader knew before this round's `changes`. */
+  #drop(t: number, changes: readonly Change[]): Change[] {
+    const former = new Map(changes.map((change) => [change.alert, change.previousState]));
+    const ended: Change[] = [];
+    for (const alert of this.#alerts.values()) {
+      const previousState = former.get(alert) ?? alert.state;
+      if (previousState === 'inactive' || previousState === 'resolved') continue;
+      alert.state = 'resolved';
+      alert.resolvedAt = t;
+      ended.push({ alert, previousState });
+    }
+    this.#alerts.clear();
+    return ended;
+  }
+
+  /** The series ALERTS and ALERTS_FOR_STATE of every pending and firing alert. */
+  samples(): Sample[] {
+    return this.alerts()
+      .filter((alert) => alert.state !== 'resolved')
+      .flatMap(({ labels, state, activeAt }) => [
+        { labels: { ...labels, __name__: 'ALERTS', alertstate: state }, value: 1 },
+        { labels: { ...labels, __name__: 'ALERTS_FOR_STATE' }, value: Math.floor(activeAt / 1000) },
+      ]);
+  }
+
+  #expand(t: number, result: readonly Sample[], context: AlertContext): Map<string, AlertRecord> {
+    const { externalLabels, environment } = context;
+    const found = new Map<string, AlertRecord>();
+    for (const { labels, value } of result) {
+      const data = { labels, externalLabels, value };
+      const text = (templates: AlertRule['labels']) =>
+        Object.fromEntries(
+          templates.map(([name, template]) => [name, expandTemplate(template, data, environment)]),
+        );
+      const changes = { ...text(this.rule.labels), __name__: '', alertname: this.rule.name };
+      const own = withLabels(labels, changes);
+      const key = labelsKey(own);
+      if (found.has(key))
+        throw new Error('vector contains metrics with the same labelset after applying alert labels');
+      found.set(key, this.#alert(t, own, text(this.rule.annotations), value));
+    }
+    return found;
+  }
+
+  #alert(t: number, labels: Labels, annotations: Labels, value: number): AlertRecord {
+    return {
+      name: this.rule.name,
+      group: this.group,
+      expr: this.rule.expr,
+      state: 'pending',
+      labels,
+      annotations,
+      value,
+      fingerprint: fingerprint(labels),
+      activeAt: t,
+      firedAt: undefined,
+      resolvedAt: undefined,
+      runs: [],
+      keepFiringSince: undefined,
+    };
+  }
+
+  #present(alert: AlertRecord, t: number, isNew: boolean): Change | undefined {
+    if (alert.state !== 'pending' || t - alert.activeAt < this.rule.holdMs) return undefined;
+    alert.state = 'firing';
+    alert.firedAt = t;
+    return { alert, previousState: isNew ? 'inactive' : 'pending' };
+  }
+
+  #missing(key: string, alert: AlertRecord, t: number): Change | undefined {
+    if (alert.state === 'resolved') {
+      if (t - (alert.resolvedAt ?? t) > RESOLVED_RETENTION_MS) this.#alerts.delete(key);
+      return undefined;
+    }
+    if (alert.state === 'pending') this.#alerts.delete(key);
+    else if (this.rule.keepFiringMs > 0) {
+      alert.keepFiringSince ??= t;
+      if (t - alert.keepFiringSince < this.rule.keepFiringMs) return undefined;
+    }
+    return resolve(alert, t);
+  }
+}
+
+function resolve(alert: AlertRecord, t: number): Change {
+  const previousState = alert.state;
+  alert.state = 'resolved';
+  alert.resolvedAt = t;
+  return { alert, previousState };
+}

@@ -1,0 +1,87 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TaskwardenError } from '../model/errors.ts';
+import { expandGlob, isGlob } from './glob.ts';
+import { readGroups } from './read-group.ts';
+import type { Compile, RuleGroup } from './rule.ts';
+import { YamlReader } from './yaml-reader.ts';
+
+export interface RuleFile {
+  readonly file: string;
+  readonly groups: readonly RuleGroup[];
+  /** What is wrong with the file, in its order; `groups` lacks what could not be read. */
+  readonly errors: readonly TaskwardenError[];
+}
+
+/**
+ * Reads the text of one Prometheus rule file. `compile` parses and type-checks an expression, and throws a
+ * TaskwardenError whose position counts within the expression; here it becomes a position within the file.
+ */
+export function parseRuleFile(text: string, file: string, compile: Compile): RuleFile {
+  const reader = new YamlReader(text, file);
+  const root = reader.root();
+  const groups = root === undefined ? [] : readGroups(reader, root, file, compile);
+  return { file, groups, errors: reader.errors.toSorted(byPosition) };
+}
+
+export interface LoadedRules {
+  readonly groups: readonly RuleGroup[];
+  readonly files: readonly string[];
+  /** Globs that match no file: not an error, but worth a line in a log. */
+  readonly unmatched: readonly string[];
+}
+
+/**
+ * Loads rule files by paths and globs (`*`, `?`, `[a-z]`, `**`), each file once, in the order given and sorted within a glob.
+ * @throws TaskwardenError the first error found: TASKWARDEN_FILE for a path that cannot be read, TASKWARDEN_YAML,
+ * TASKWARDEN_RULE or TASKWARDEN_PROMQL with file, line and column for what is in it.
+ */
+export function loadRuleFiles(patterns: readonly string[], compile: Compile, cwd = '.'): LoadedRules {
+  const { files, unmatched } = findRuleFiles(patterns, cwd);
+  const groups: RuleGroup[] = [];
+  for (const file of files) {
+    const parsed = parseRuleFile(readRuleFile(file, cwd), file, compile);
+    if (parsed.errors[0] !== undefined) throw parsed.errors[0];
+    groups.push(...parsed.groups);
+  }
+  return { groups, files, unmatched };
+}
+
+/** The files that paths and globs name, each once; a path that names none is kept, to fail when it is read. */
+export function findRuleFiles(
+  patterns: readonly string[],
+  cwd = '.',
+): { files: string[]; unmatched: string[] } {
+  const files = new Map<string, string>();
+  const unmatched: string[] = [];
+  for (const pattern of patterns) {
+    const found = isGlob(pattern) ? expandGlob(pattern, cwd) : [pattern];
+    if (found.length === 0) unmatched.push(pattern);
+    for (const file of found) {
+      const path = resolve(cwd, file);
+      if (!files.has(path)) files.set(path, file);
+    }
+  }
+  return { files: [...files.values()], unmatched };
+}
+
+/** @throws TaskwardenError TASKWARDEN_FILE when the file cannot be read. */
+export function readRuleFile(file: string, cwd = '.'): string {
+  const path = resolve(cwd, file);
+  try {
+    if (statSync(path).isDirectory())
+      throw new TaskwardenError('TASKWARDEN_FILE', `is a folder; name its files, such as ${file}/*.yaml`, {
+        file,
+      });
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof TaskwardenError) throw error;
+    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : String(error);
+    throw new TaskwardenError('TASKWARDEN_FILE', `cannot be read: ${reason}`, { file, cause: error });
+  }
+}
+
+function byPosition(a: TaskwardenError, b: TaskwardenError): number {
+  const lines = (a.position?.line ?? 0) - (b.position?.line ?? 0);
+  return lines !== 0 ? lines : (a.position?.column ?? 0) - (b.position?.column ?? 0);
+}
