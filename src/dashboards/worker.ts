@@ -76,7 +76,7 @@ const runtimeRow: readonly PanelSpec[] = [
   graph(
     'Heap spaces',
     'bytes',
-    'Committed size of each heap space of the main thread.',
+    'Committed size of each heap space of the main thread, summed over the selected instances.',
     [
       {
         expr: sumBy(['v8js_heap_space_name'], series('v8js.memory.heap.space.size')),
