@@ -8,7 +8,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 /** Rooms by layer, lowest first. A file imports its own room and lower layers, never a sibling room. */
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
-  ['config', 'bridge', 'store', 'promql'],
+  ['config', 'bridge', 'store', 'promql', 'exit'],
   ['sdk', 'tasks', 'host', 'attribution', 'rules', 'alerts', 'queues', 'otlp'],
   ['instrument', 'api', 'dashboards'],
   ['agent'],

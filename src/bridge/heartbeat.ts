@@ -1,0 +1,69 @@
+import { performance } from 'node:perf_hooks';
+import v8 from 'node:v8';
+import { F64, I32, lateBucket, MAX_SPACES, type Shared } from './protocol.ts';
+
+/** How often the slower figures (heap, loop utilization) are refreshed, ms. */
+const REFRESH_MS = 1000;
+
+export interface HeartbeatOptions {
+  readonly shared: Shared;
+  readonly intervalMs: number;
+  /** Bytes, of the old generation. */
+  readonly heapLimit: number;
+  /** Called about once a second with the time and what passed since the last call, ms of performance.now(). */
+  readonly onRefresh: (nowMs: number, elapsedMs: number) => void;
+  readonly onError: (part: string, error: unknown) => void;
+}
+
+/**
+ * The sign of life of a thread: a timer that writes the time into shared memory, so that the agent sees a blocked loop
+ * by its silence. How late the timer comes is the delay of the event loop.
+ */
+export function startHeartbeat(options: HeartbeatOptions): () => void {
+  const { shared, intervalMs } = options;
+  const { i32, f64 } = shared;
+  let expected = performance.now();
+  let refreshed = expected;
+
+  function beat(): void {
+    const now = performance.now();
+    const late = Math.max(0, now - expected);
+    expected = now + intervalMs;
+    i32[I32.late + lateBucket(late)]!++;
+    f64[F64.lateSumMs]! += late;
+    f64[F64.lateSquaresMs]! += late * late;
+    if (late > f64[F64.lateMaxMs]!) f64[F64.lateMaxMs] = late;
+    f64[F64.beatAt] = now;
+    Atomics.add(i32, I32.beat, 1);
+    if (now - refreshed < REFRESH_MS) return;
+    const elapsed = now - refreshed;
+    refreshed = now;
+    try {
+      refresh(shared);
+      options.onRefresh(now, elapsed);
+    } catch (error) {
+      options.onError('heartbeat', error);
+    }
+  }
+
+  f64[F64.beatAt] = expected;
+  f64[F64.heapLimit] = options.heapLimit;
+  refresh(shared);
+  const timer = setInterval(beat, intervalMs).unref();
+  return () => clearInterval(timer);
+}
+
+function refresh({ f64 }: Shared): void {
+  const heap = v8.getHeapStatistics();
+  f64[F64.usedHeap] = heap.used_heap_size;
+  const { active, idle } = performance.eventLoopUtilization();
+  f64[F64.activeMs] = active;
+  f64[F64.idleMs] = idle;
+  const spaces = v8.getHeapSpaceStatistics();
+  for (let i = 0; i < Math.min(spaces.length, MAX_SPACES); i++) {
+    const at = F64.spaces + 3 * i;
+    f64[at] = spaces[i]!.space_size;
+    f64[at + 1] = spaces[i]!.space_available_size;
+    f64[at + 2] = spaces[i]!.physical_space_size;
+  }
+}

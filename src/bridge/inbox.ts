@@ -1,0 +1,218 @@
+import { monotonicMs } from '../model/clock.ts';
+import {
+  AGENT,
+  CPU_QUALITIES,
+  type CpuQuality,
+  CURRENT,
+  F64,
+  FLAG,
+  I32,
+  KIND,
+  openShared,
+  RUN,
+  type RunExtra,
+  ringAt,
+  type Shared,
+  SLOT,
+  SLOT_COUNT,
+  STATE,
+  slotAt,
+  type TaskKey,
+} from './protocol.ts';
+
+/** A finished run as the agent reads it; unknown figures are undefined. */
+export interface RunRecord {
+  task: TaskKey;
+  taskId: number;
+  jobId: string;
+  attempt: number;
+  failed: boolean;
+  startEpochMs: number;
+  durationMs: number;
+  waitMs: number | undefined;
+  cpuMs: number;
+  cpuQuality: CpuQuality;
+  blockMs: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  payloadBytes: number | undefined;
+  traceId: string;
+  spanId: string;
+  exportSpan: boolean;
+  extra: RunExtra | undefined;
+}
+
+/** A run in flight. */
+export interface ActiveRun {
+  slot: number;
+  generation: number;
+  task: TaskKey;
+  taskId: number;
+  jobId: string;
+  attempt: number;
+  ageMs: number;
+  traceId: string;
+  spanId: string;
+}
+
+export interface InboxHandlers {
+  run(record: RunRecord): void;
+  task(id: number, task: TaskKey): void;
+  span(span: unknown): void;
+}
+
+const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
+
+/** The agent's end of the shared memory of one thread. */
+export class Inbox {
+  readonly shared: Shared;
+  readonly tasks: TaskKey[] = [];
+  readonly #clockOffset: number;
+
+  /** @param clockOffset monotonicMs() - performance.now() of the thread that writes. */
+  constructor(buffer: SharedArrayBuffer, clockOffset: number) {
+    this.shared = openShared(buffer);
+    this.#clockOffset = clockOffset;
+  }
+
+  /** The present moment on the writer's performance.now() clock. */
+  now(): number {
+    return monotonicMs() - this.#clockOffset;
+  }
+
+  get closed(): boolean {
+    return Atomics.load(this.shared.i32, I32.state) === STATE.closed;
+  }
+
+  /** Milliseconds since the writer's last heartbeat. */
+  lagMs(): number {
+    return Math.max(0, this.now() - this.shared.f64[F64.beatAt]!);
+  }
+
+  /** Reads all finished records, at most one ring full. */
+  drain(handlers: InboxHandlers): void {
+    const { i32 } = this.shared;
+    const head = Atomics.load(i32, I32.ringHead);
+    let tail = i32[I32.ringTail]!;
+    while (tail !== head) {
+      const at = ringAt(tail);
+      const length = i32[at >> 2]!;
+      const kind = i32[(at >> 2) + 1]!;
+      try {
+        this.#dispatch(kind, at, length, handlers);
+      } finally {
+        tail = (tail + ((length + 7) & ~7)) | 0;
+        Atomics.store(i32, I32.ringTail, tail);
+      }
+    }
+  }
+
+  #dispatch(kind: number, at: number, length: number, handlers: InboxHandlers): void {
+    if (kind === KIND.run) handlers.run(this.#run(at));
+    else if (kind === KIND.span) handlers.span(this.#json(at, length));
+    else if (kind === KIND.task) {
+      const { id, ...task } = this.#json(at, length) as TaskKey & { id: number };
+      this.tasks[id] = task;
+      handlers.task(id, task);
+    }
+  }
+
+  #json(at: number, length: number): unknown {
+    return JSON.parse(this.shared.bytes.toString('utf8', at + 8, at + length));
+  }
+
+  #run(at: number): RunRecord {
+    const { i32, f64, bytes } = this.shared;
+    const word = at >> 2;
+    const double = at >> 3;
+    const flags = i32[word + (RUN.flags >> 2)]!;
+    const taskId = i32[word + (RUN.task >> 2)]!;
+    const traceLength = i32[word + (RUN.traceLength >> 2)]!;
+    const idAt = at + RUN.text + traceLength;
+    const extraAt = idAt + i32[word + (RUN.idLength >> 2)]!;
+    const extraEnd = extraAt + i32[word + (RUN.extraLength >> 2)]!;
+    const trace = traceLength === 0 ? '' : bytes.toString('latin1', at + RUN.text, idAt);
+    return {
+      task: this.tasks[taskId] ?? UNKNOWN_TASK,
+      taskId,
+      jobId: bytes.toString('utf8', idAt, extraAt),
+      attempt: i32[word + (RUN.attempt >> 2)]!,
+      failed: (flags & FLAG.failed) !== 0,
+      startEpochMs: f64[double + (RUN.startEpochMs >> 3)]!,
+      durationMs: f64[double + (RUN.durationMs >> 3)]!,
+      waitMs: known(f64[double + (RUN.waitMs >> 3)]!),
+      cpuMs: f64[double + (RUN.cpuMs >> 3)]!,
+      cpuQuality: CPU_QUALITIES[(flags >> FLAG.qualityShift) & 3]!,
+      blockMs: f64[double + (RUN.blockMs >> 3)]!,
+      requests: i32[word + (RUN.requests >> 2)]!,
+      bytesIn: f64[double + (RUN.bytesIn >> 3)]!,
+      bytesOut: f64[double + (RUN.bytesOut >> 3)]!,
+      payloadBytes: known(f64[double + (RUN.payloadBytes >> 3)]!),
+      traceId: trace.slice(0, 32),
+      spanId: trace.slice(32),
+      exportSpan: (flags & FLAG.exportSpan) !== 0,
+      extra:
+        extraEnd === extraAt
+          ? undefined
+          : (JSON.parse(bytes.toString('utf8', extraAt, extraEnd)) as RunExtra),
+    };
+  }
+
+  /** Runs in flight. */
+  active(): ActiveRun[] {
+    const now = this.now();
+    const runs: ActiveRun[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const run = this.slot(slot, now);
+      if (run !== undefined) runs.push(run);
+    }
+    return runs;
+  }
+
+  /** The run in a slot; undefined when there is none, or when it changed while being read. */
+  slot(slot: number, now: number = this.now()): ActiveRun | undefined {
+    const { i32, f64, bytes } = this.shared;
+    const at = slotAt(slot);
+    const generation = Atomics.load(i32, at >> 2);
+    if ((generation & 1) === 0) return undefined;
+    const taskId = i32[(at + SLOT.task) >> 2]!;
+    const traceLength = i32[(at + SLOT.traceLength) >> 2]!;
+    const trace = bytes.toString('latin1', at + SLOT.trace, at + SLOT.trace + traceLength);
+    const run: ActiveRun = {
+      slot,
+      generation,
+      task: this.tasks[taskId] ?? UNKNOWN_TASK,
+      taskId,
+      jobId: bytes.toString('utf8', at + SLOT.id, at + SLOT.id + i32[(at + SLOT.idLength) >> 2]!),
+      attempt: i32[(at + SLOT.attempt) >> 2]!,
+      ageMs: Math.max(0, now - f64[(at + SLOT.start) >> 3]!),
+      traceId: trace.slice(0, 32),
+      spanId: trace.slice(32),
+    };
+    return Atomics.load(i32, at >> 2) === generation ? run : undefined;
+  }
+
+  /** Slot of the run that holds the thread; undefined when no run does, 'unknown' when it is not tracked. */
+  current(): number | 'unknown' | undefined {
+    const current = Atomics.load(this.shared.i32, I32.current);
+    if (current >= 0) return current;
+    return current === CURRENT.unknown ? 'unknown' : undefined;
+  }
+
+  /** Tells the main side how far the agent has come. */
+  announce(stage: keyof typeof AGENT): void {
+    Atomics.store(this.shared.i32, I32.agent, AGENT[stage]);
+    Atomics.notify(this.shared.i32, I32.agent);
+  }
+
+  /** Answers every flush asked for up to `asked`. */
+  answerFlush(asked: number): void {
+    Atomics.store(this.shared.i32, I32.flushDone, asked);
+    Atomics.notify(this.shared.i32, I32.flushDone);
+  }
+}
+
+function known(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}

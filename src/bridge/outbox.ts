@@ -1,0 +1,211 @@
+import {
+  CPU_QUALITIES,
+  type CpuQuality,
+  FLAG,
+  I32,
+  KIND,
+  MAX_ID_BYTES,
+  RING_BYTES,
+  RUN,
+  type RunExtra,
+  ringAt,
+  ringRest,
+  type Shared,
+  SLOT,
+  SLOT_COUNT,
+  slotAt,
+  type TaskKey,
+} from './protocol.ts';
+
+/** What a finished run leaves behind. Times in ms, sizes in bytes; NaN where unknown. */
+export interface FinishedRun {
+  taskId: number;
+  jobId: string;
+  attempt: number;
+  failed: boolean;
+  startEpochMs: number;
+  durationMs: number;
+  waitMs: number;
+  cpuMs: number;
+  cpuQuality: CpuQuality;
+  blockMs: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  payloadBytes: number;
+  /** Trace id and span id, 32 + 16 hex digits; empty without a span. */
+  trace: string;
+  /** True when the agent is to export the span, false when the host's SDK does. */
+  exportSpan: boolean;
+  extra: RunExtra | undefined;
+}
+
+const MAX_EXTRA_BYTES = 16_384;
+
+/**
+ * The main side's end of the shared memory. Writing never waits and never throws: what does not fit is dropped,
+ * newest first, and counted.
+ */
+export class Outbox {
+  readonly shared: Shared;
+  readonly #maxTasks: number;
+  readonly #taskIds = new Map<string, number>();
+  readonly #free: Int32Array = Int32Array.from({ length: SLOT_COUNT }, (_, i) => SLOT_COUNT - 1 - i);
+  #freeCount: number = SLOT_COUNT;
+  #queuesOverCap = 0;
+
+  constructor(shared: Shared, maxTasks: number) {
+    this.shared = shared;
+    this.#maxTasks = maxTasks;
+  }
+
+  /**
+   * The number of a task. Beyond `maxTasks` names a task counts as "other" of its queue, and beyond as many queues as
+   * "other" of queue "other". Undefined while the agent cannot be told of the new number.
+   */
+  taskId(framework: string, queue: string, task: string): number | undefined {
+    const known = this.#taskIds.get(`${framework}\u0001${queue}\u0001${task}`);
+    if (known !== undefined) return known;
+    if (this.#taskIds.size < this.#maxTasks) return this.#intern({ framework, queue, task });
+    this.shared.i32[I32.foldedRuns]!++;
+    const other = this.#taskIds.get(`${framework}\u0001${queue}\u0001other`);
+    if (other !== undefined) return other;
+    if (this.#queuesOverCap < this.#maxTasks) {
+      this.#queuesOverCap++;
+      return this.#intern({ framework, queue, task: 'other' });
+    }
+    const last: TaskKey = { framework: 'other', queue: 'other', task: 'other' };
+    return this.#taskIds.get('other\u0001other\u0001other') ?? this.#intern(last);
+  }
+
+  #intern(key: TaskKey): number | undefined {
+    const id = this.#taskIds.size;
+    if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
+    this.#taskIds.set(`${key.framework}\u0001${key.queue}\u0001${key.task}`, id);
+    return id;
+  }
+
+  /** Enters a run into the table and returns its slot, or -1 when the table is full. */
+  open(taskId: number, jobId: string, attempt: number, startMs: number, trace: string): number {
+    const { i32, f64, bytes } = this.shared;
+    if (this.#freeCount === 0) {
+      i32[I32.droppedTable]!++;
+      return -1;
+    }
+    const slot = this.#free[--this.#freeCount]!;
+    const at = slotAt(slot);
+    i32[(at + SLOT.task) >> 2] = taskId;
+    i32[(at + SLOT.attempt) >> 2] = attempt;
+    f64[(at + SLOT.start) >> 3] = startMs;
+    i32[(at + SLOT.traceLength) >> 2] = trace.length;
+    if (trace !== '') bytes.write(trace, at + SLOT.trace, trace.length, 'latin1');
+    i32[(at + SLOT.idLength) >> 2] = bytes.write(jobId, at + SLOT.id, MAX_ID_BYTES, 'utf8');
+    Atomics.add(i32, (at + SLOT.generation) >> 2, 1);
+    return slot;
+  }
+
+  close(slot: number): void {
+    if (slot < 0) return;
+    Atomics.add(this.shared.i32, (slotAt(slot) + SLOT.generation) >> 2, 1);
+    this.#free[this.#freeCount++] = slot;
+  }
+
+  /** Generation of a slot: what tells a run from its successor in the same slot. */
+  generation(slot: number): number {
+    return slot < 0 ? 0 : this.shared.i32[(slotAt(slot) + SLOT.generation) >> 2]!;
+  }
+
+  run(run: FinishedRun): void {
+    const { i32, f64, bytes } = this.shared;
+    const extra = run.extra === undefined ? '' : boundedJson(run.extra);
+    const most = RUN.text + run.trace.length + 3 * (run.jobId.length + extra.length);
+    const at = this.#reserve(most);
+    if (at < 0) return;
+    let end = at + RUN.text;
+    if (run.trace !== '') end += bytes.write(run.trace, end, run.trace.length, 'latin1');
+    const idLength = bytes.write(run.jobId, end, MAX_ID_BYTES, 'utf8');
+    end += idLength;
+    const extraLength = extra === '' ? 0 : bytes.write(extra, end, 3 * extra.length, 'utf8');
+    end += extraLength;
+    const word = at >> 2;
+    i32[word + (RUN.task >> 2)] = run.taskId;
+    i32[word + (RUN.flags >> 2)] =
+      (run.failed ? FLAG.failed : 0) |
+      (run.exportSpan ? FLAG.exportSpan : 0) |
+      (run.attempt > 1 ? FLAG.retry : 0) |
+      (CPU_QUALITIES.indexOf(run.cpuQuality) << FLAG.qualityShift);
+    i32[word + (RUN.attempt >> 2)] = run.attempt;
+    i32[word + (RUN.requests >> 2)] = run.requests;
+    i32[word + (RUN.traceLength >> 2)] = run.trace.length;
+    i32[word + (RUN.idLength >> 2)] = idLength;
+    i32[word + (RUN.extraLength >> 2)] = extraLength;
+    const double = at >> 3;
+    f64[double + (RUN.startEpochMs >> 3)] = run.startEpochMs;
+    f64[double + (RUN.durationMs >> 3)] = run.durationMs;
+    f64[double + (RUN.waitMs >> 3)] = run.waitMs;
+    f64[double + (RUN.cpuMs >> 3)] = run.cpuMs;
+    f64[double + (RUN.blockMs >> 3)] = run.blockMs;
+    f64[double + (RUN.bytesIn >> 3)] = run.bytesIn;
+    f64[double + (RUN.bytesOut >> 3)] = run.bytesOut;
+    f64[double + (RUN.payloadBytes >> 3)] = run.payloadBytes;
+    this.#commit(at, KIND.run, end - at);
+  }
+
+  /** Hands over an ended span of the application or of a library, as plain data. */
+  span(span: object): void {
+    this.#writeJson(KIND.span, span);
+  }
+
+  #writeJson(kind: number, value: object): boolean {
+    const text = boundedJson(value);
+    const at = this.#reserve(8 + 3 * text.length);
+    if (at < 0) return false;
+    const length = this.shared.bytes.write(text, at + 8, 3 * text.length, 'utf8');
+    this.#commit(at, kind, 8 + length);
+    return true;
+  }
+
+  /** Byte offset where a record of at most `most` bytes may be written in one piece, or -1 (counted). */
+  #reserve(most: number): number {
+    const { i32 } = this.shared;
+    const size = (most + 7) & ~7;
+    const head = i32[I32.ringHead]!;
+    const used = (head - Atomics.load(i32, I32.ringTail)) >>> 0;
+    const rest = ringRest(head);
+    const padding = rest < size ? rest : 0;
+    if (used + padding + size > RING_BYTES) {
+      i32[I32.droppedRing]!++;
+      return -1;
+    }
+    if (padding > 0) this.#commit(ringAt(head), KIND.padding, padding);
+    return ringAt(i32[I32.ringHead]!);
+  }
+
+  #commit(at: number, kind: number, length: number): void {
+    const { i32 } = this.shared;
+    const size = (length + 7) & ~7;
+    // A padding to the end of the ring is told by its length, which no record has: it may be as long as the ring.
+    i32[at >> 2] = kind === KIND.padding ? size : length;
+    i32[(at >> 2) + 1] = kind;
+    Atomics.store(i32, I32.ringHead, (i32[I32.ringHead]! + size) | 0);
+  }
+}
+
+function boundedJson(value: object): string {
+  try {
+    const text = JSON.stringify(value);
+    return text.length <= MAX_EXTRA_BYTES ? text : shortened(value);
+  } catch {
+    return '{}';
+  }
+}
+
+/** Keeps what identifies a record when its free-form parts are over the bound. */
+function shortened(value: object): string {
+  const kept: Record<string, unknown> = { truncated: true };
+  for (const [key, part] of Object.entries(value)) {
+    const text = JSON.stringify(part);
+    if (text !== undefined && text.length <= 2048) kept[key] = part;
+  }
+  return JSON.stringify(kept);
+}

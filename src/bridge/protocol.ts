@@ -1,0 +1,213 @@
+/**
+ * What the main side and the agent thread share: one SharedArrayBuffer per instrumented thread, laid out as
+ *
+ *     header | table of runs in flight | ring of finished records
+ *
+ * Each word has one writer. A reader of the table checks a slot's generation before and after, as the writer never waits.
+ */
+
+/** A block of shared memory with the views that both sides use. */
+export interface Shared {
+  readonly buffer: SharedArrayBuffer;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+  readonly bytes: Buffer;
+}
+
+export const LAYOUT_VERSION = 1;
+
+/** Indices into `i32`. Written by the main side unless said otherwise. */
+export const I32 = {
+  version: 0,
+  /** 1 while the thread lives, 2 after its end. */
+  state: 1,
+  /** Counts heartbeats. */
+  beat: 2,
+  /** Slot of the run that holds the thread, or a value of CURRENT. */
+  current: 3,
+  /** Bytes ever written to the ring, modulo 2^32. */
+  ringHead: 4,
+  /** Bytes ever read from it. Written by the agent. */
+  ringTail: 5,
+  droppedRing: 6,
+  droppedTable: 7,
+  foldedRuns: 8,
+  /** Flushes asked for, and (agent) answered. */
+  flushAsked: 9,
+  flushDone: 10,
+  /** Full collections asked for (agent), and done. */
+  gcAsked: 11,
+  gcDone: 12,
+  /** Agent: a value of AGENT. */
+  agent: 13,
+  /** Faults caught on the main side. */
+  errors: 14,
+  /** Heartbeat lateness: 64 counters, see `lateBucket`. */
+  late: 16,
+  /** GC pauses: 4 kinds x (buckets of v8js.gc.duration + 1) counters. */
+  gcCounts: 80,
+} as const;
+
+export const CURRENT = { none: -1, unknown: -2 } as const;
+export const AGENT = { starting: 0, watching: 1, exporting: 2, refused: 3 } as const;
+export const STATE = { running: 1, closed: 2 } as const;
+
+/** Indices into `f64`. */
+export const F64 = {
+  /** Time of the last heartbeat, ms of the writer's performance.now(). */
+  beatAt: 128,
+  usedHeap: 129,
+  /** Limit of the old generation, bytes. */
+  heapLimit: 130,
+  activeMs: 131,
+  idleMs: 132,
+  unattributedMs: 133,
+  lateSumMs: 134,
+  lateSquaresMs: 135,
+  lateMaxMs: 136,
+  /** Last full collection: heap after it and its pause. */
+  gcHeapAfter: 137,
+  gcPauseMs: 138,
+  /** Milliseconds of GC pauses, one per kind. */
+  gcSumMs: 140,
+  /** Heap spaces in the order of v8.getHeapSpaceStatistics(): size, available, physical. */
+  spaces: 144,
+} as const;
+
+export const MAX_SPACES = 16;
+const HEADER_BYTES = 2048;
+
+/** Kinds of GC in the order of their counters. */
+export const GC_KINDS = ['minor', 'major', 'incremental', 'weakcb'] as const;
+
+/** One slot of the table, byte offsets. */
+export const SLOT = {
+  /** i32: odd while a run is in flight; grows by one at start and end. */
+  generation: 0,
+  task: 4,
+  attempt: 8,
+  idLength: 12,
+  /** f64, ms of performance.now(). */
+  start: 16,
+  /** i32: 48 when trace and span id follow, else 0. */
+  traceLength: 24,
+  trace: 28,
+  id: 76,
+  bytes: 192,
+} as const;
+
+export const SLOT_COUNT = 1024;
+export const MAX_ID_BYTES: number = SLOT.bytes - SLOT.id;
+const TABLE_BYTES = SLOT.bytes * SLOT_COUNT;
+
+export const RING_BYTES = 1 << 20;
+const RING_MASK = RING_BYTES - 1;
+const TABLE_AT = HEADER_BYTES;
+const RING_AT = HEADER_BYTES + TABLE_BYTES;
+
+/** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
+export const KIND = { padding: 0, run: 1, task: 2, span: 3 } as const;
+
+/** A run record, byte offsets. */
+export const RUN = {
+  task: 8,
+  flags: 12,
+  attempt: 16,
+  requests: 20,
+  startEpochMs: 24,
+  durationMs: 32,
+  waitMs: 40,
+  cpuMs: 48,
+  blockMs: 56,
+  bytesIn: 64,
+  bytesOut: 72,
+  payloadBytes: 80,
+  traceLength: 88,
+  idLength: 92,
+  extraLength: 96,
+  /** Trace id and span id (48 hex digits) if traceLength, then the job id, then JSON in UTF-8. */
+  text: 104,
+} as const;
+
+export const FLAG = { failed: 1, exportSpan: 2, retry: 4, qualityShift: 4 } as const;
+export const CPU_QUALITIES = ['off', 'sync_only', 'exact', 'warming'] as const;
+export type CpuQuality = (typeof CPU_QUALITIES)[number];
+
+/** What the agent needs to know of a task that the main side has given a number. */
+export interface TaskKey {
+  framework: string;
+  queue: string;
+  task: string;
+}
+
+/** The part of a run record that only some runs have, as JSON. */
+export interface RunExtra {
+  error?: { type: string; message: string; stack?: string };
+  links?: { traceId: string; spanId: string; traceFlags: number }[];
+  parentSpanId?: string;
+  traceState?: string;
+  /** Set on the run's span by the application or a library. */
+  attributes?: Record<string, unknown>;
+  events?: { name: string; timeMs: number; attributes?: Record<string, unknown> }[];
+  name?: string;
+  statusMessage?: string;
+}
+
+/** Where heartbeat lateness of `ms` is counted: 10 buckets a decade from 0.1 ms. */
+export function lateBucket(ms: number): number {
+  if (ms <= 0.1) return 0;
+  return Math.min(63, Math.ceil(Math.log10(ms * 10) * 10));
+}
+
+/** Upper bound of a lateness bucket in ms. */
+export function lateBound(bucket: number): number {
+  return 10 ** (bucket / 10) / 10;
+}
+
+export function createShared(): Shared {
+  const shared = openShared(new SharedArrayBuffer(HEADER_BYTES + TABLE_BYTES + RING_BYTES));
+  shared.i32[I32.version] = LAYOUT_VERSION;
+  shared.i32[I32.state] = STATE.running;
+  shared.i32[I32.current] = CURRENT.unknown;
+  return shared;
+}
+
+export function openShared(buffer: SharedArrayBuffer): Shared {
+  return {
+    buffer,
+    i32: new Int32Array(buffer),
+    f64: new Float64Array(buffer),
+    bytes: Buffer.from(buffer),
+  };
+}
+
+/** Byte offset of a slot of the table. */
+export function slotAt(slot: number): number {
+  return TABLE_AT + slot * SLOT.bytes;
+}
+
+/** Byte offset in the buffer of a ring position. */
+export function ringAt(position: number): number {
+  return RING_AT + (position & RING_MASK);
+}
+
+/** Bytes from a ring position to the physical end of the ring. */
+export function ringRest(position: number): number {
+  return RING_BYTES - (position & RING_MASK);
+}
+
+/** What a thread gets at its start: one cloneable value. */
+export interface ThreadStart {
+  config: unknown;
+  buffer: SharedArrayBuffer;
+  /** monotonicMs() - performance.now() on the main side. */
+  clockOffset: number;
+}
+
+/** Name of the channel on which other threads of the process offer their memory to the agent. */
+export const CHANNEL = 'taskwarden';
+
+export interface Offer {
+  buffer: SharedArrayBuffer;
+  clockOffset: number;
+}

@@ -1,0 +1,187 @@
+import { isMainThread } from 'node:worker_threads';
+import { oldSpaceLimit } from './bridge/heap-limit.ts';
+import { startHeartbeat } from './bridge/heartbeat.ts';
+import { Outbox } from './bridge/outbox.ts';
+import { createShared, type Shared } from './bridge/protocol.ts';
+import { type AgentLink, connectAgent } from './bridge/spawn.ts';
+import { type Config, loadConfig } from './config/config.ts';
+import { flushAtExit } from './exit.ts';
+import { type Instrumented, watchModules } from './instrument/load.ts';
+import { TaskwardenError } from './model/errors.ts';
+import { VERSION } from './model/package.ts';
+import { Sdk } from './sdk/sdk.ts';
+import type { CurrentRun } from './tasks/context.ts';
+import { CpuMeter } from './tasks/meters/cpu.ts';
+import { answerGc, meterGc } from './tasks/meters/gc.ts';
+import { meterNetwork } from './tasks/meters/network.ts';
+import { exposeSlot } from './tasks/meters/slot.ts';
+import { faultReporter, Tasks } from './tasks/run.ts';
+
+export type { CurrentRun } from './tasks/context.ts';
+
+/** A running instrumentation of this thread. */
+export interface Taskwarden {
+  readonly config: Config;
+  /** Copies of known libraries that were loaded, and what became of them. */
+  readonly instrumented: readonly Instrumented[];
+}
+
+interface Running extends Taskwarden {
+  tasks: Tasks;
+  stop(): void;
+}
+
+/** One instrumentation a thread, whatever number of copies of this module is loaded. */
+const RUNNING = Symbol.for('taskwarden.running');
+const globals = globalThis as { [RUNNING]?: Running };
+
+/** How long a broken rule file that was named explicitly may take to be found at the start, ms. */
+const START_TIMEOUT_MS = 10_000;
+const FLUSH_TIMEOUT_MS = 1000;
+
+/**
+ * Starts Taskwarden in this thread: `import 'taskwarden/register'` does it for you. Libraries that are loaded afterwards are
+ * instrumented. A second call gives back the first's result.
+ *
+ * @returns undefined when the configuration says that Taskwarden is disabled
+ * @throws TaskwardenError when the configuration or a rule file named in it cannot be used
+ */
+export function start(): Taskwarden | undefined {
+  if (globals[RUNNING] !== undefined) return globals[RUNNING];
+  const config = loadConfig();
+  if (!config.enabled || config.otel.disabled) return undefined;
+  for (const warning of config.warnings) console.error(`taskwarden: ${warning}`);
+  const shared = createShared();
+  const onError = faultReporter(shared.i32, (text) => console.error(`taskwarden: ${text}`));
+  const agent = connectAgent({ shared, url: agentUrl(), config, env: config.env, onError });
+  if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent);
+  globals[RUNNING] = instrument(config, shared, agent, onError);
+  return globals[RUNNING];
+}
+
+function instrument(
+  config: Config,
+  shared: Shared,
+  agent: AgentLink,
+  onError: (part: string, error: unknown) => void,
+): Running {
+  const outbox = new Outbox(shared, config.maxTasks);
+  const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions });
+  const sdk = new Sdk({
+    version: VERSION,
+    spans: config.spans && config.otel.exporters.traces.length > 0,
+    sampler: config.otel.sampler,
+    producer: config.telemetry.parent,
+    onSpan: (span) => outbox.span(span),
+  });
+  const tasks = new Tasks({ outbox, cpu, openScope: (info) => sdk.open(info), onError });
+  const modules = watchModules({
+    host: { tasks, sdk },
+    onError,
+    warn: (text) => console.error(`taskwarden: ${text}`),
+  });
+  const meters = [
+    meterGc(shared),
+    config.network ? meterNetwork((error) => onError('network', error)) : () => {},
+  ];
+  cpu.start();
+  const stopHeartbeat = startHeartbeat({
+    shared,
+    intervalMs: config.watch.interval,
+    heapLimit: oldSpaceLimit(config.nodeOptions),
+    onRefresh: (now, elapsed) => {
+      cpu.check(now, elapsed);
+      answerGc(shared);
+    },
+    onError,
+  });
+  const hideSlot = exposeSlot();
+  const forgetExit = flushAtExit(() => {
+    agent.flush(FLUSH_TIMEOUT_MS);
+    agent.close();
+  });
+  return {
+    config,
+    instrumented: modules.instrumented,
+    tasks,
+    stop() {
+      forgetExit();
+      hideSlot();
+      stopHeartbeat();
+      cpu.stop();
+      for (const stopMeter of meters) stopMeter();
+      modules.stop();
+      agent.flush(FLUSH_TIMEOUT_MS);
+      agent.close();
+    },
+  };
+}
+
+/** Takes all patches back, has everything exported (blocking, at most a second) and ends the agent's part for this thread. */
+export function stop(): void {
+  globals[RUNNING]?.stop();
+  delete globals[RUNNING];
+}
+
+export interface TaskOptions {
+  /** What `messaging.destination.name` says; default: the name of the task. */
+  queue?: string;
+  /** What `messaging.system` says; default: `custom`. */
+  framework?: string;
+  /** Id of the job from the handler's arguments. */
+  jobId?: (...args: never[]) => string;
+}
+
+/**
+ * Makes a function a task: each call is a run with span, metrics and alerts, as the handlers of instrumented libraries are. The
+ * result has the name, arity, `this`, return value and errors of the function.
+ *
+ * @example const resize = task('resize', async (image) => { … }, { queue: 'images' });
+ */
+export function task<F extends (this: never, ...args: never[]) => unknown>(
+  name: string,
+  handler: F,
+  options: TaskOptions = {},
+): F {
+  const { queue = name, framework = 'custom', jobId } = options;
+  const wrapped = function (this: unknown, ...args: unknown[]): unknown {
+    const call = (): unknown => (handler as unknown as (...all: unknown[]) => unknown).apply(this, args);
+    const running = globals[RUNNING];
+    if (running === undefined) return call();
+    return running.tasks.run(
+      () => ({
+        framework,
+        queue,
+        task: name,
+        jobId: jobId === undefined ? '' : (jobId as (...all: unknown[]) => string)(...args),
+        attempt: 1,
+        waitMs: undefined,
+        payloadBytes: undefined,
+        carrier: undefined,
+        ownSpan: false,
+      }),
+      call,
+    );
+  };
+  Object.defineProperty(wrapped, 'name', { value: handler.name, configurable: true });
+  Object.defineProperty(wrapped, 'length', { value: handler.length, configurable: true });
+  return wrapped as unknown as F;
+}
+
+/** The handler run that the calling code belongs to, with its usage so far; undefined outside of runs. */
+export function currentRun(): CurrentRun | undefined {
+  return globals[RUNNING]?.tasks.current();
+}
+
+/** The thread's module lies beside this one, in the sources as in the build. */
+function agentUrl(): URL {
+  return import.meta.url.endsWith('.ts')
+    ? new URL('./agent/thread.ts', import.meta.url)
+    : new URL('./agent.js', import.meta.url);
+}
+
+/** Rule files are read by the agent thread; it has printed what is wrong with one before it refuses. */
+function refuseBrokenRules(agent: AgentLink): void {
+  if (agent.waitFor('watching', START_TIMEOUT_MS)) return;
+  throw new TaskwardenError('TASKWARDEN_RULE', 'the rule files named in the configuration cannot be used');
+}

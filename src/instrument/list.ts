@@ -1,0 +1,59 @@
+import type { Sdk } from '../sdk/sdk.ts';
+import type { Tasks } from '../tasks/run.ts';
+import { patchSandbox, patchWorker } from './bullmq.ts';
+
+/** What an instrumentation may use. */
+export interface Host {
+  tasks: Tasks;
+  sdk: Sdk;
+}
+
+export interface Target {
+  /** End of the file's path within the package, for each copy that the package ships. */
+  readonly files: readonly string[];
+  /** Name of the export that is handed to `install`, or `*` for all exports. */
+  readonly export: string;
+  /** Gives back what undoes it. */
+  readonly install: (exported: never, host: Host) => () => void;
+}
+
+export interface Library {
+  readonly name: string;
+  /** Versions that the tests run against, as comparators. */
+  readonly versions: string;
+  readonly targets: readonly Target[];
+}
+
+/** Every library that Taskwarden knows. */
+export const LIBRARIES: readonly Library[] = [
+  {
+    name: 'bullmq',
+    versions: '>=5 <7',
+    targets: [
+      {
+        files: ['dist/cjs/classes/worker.js', 'dist/esm/classes/worker.js'],
+        export: 'Worker',
+        install: patchWorker,
+      },
+      {
+        files: ['dist/cjs/classes/child-processor.js', 'dist/esm/classes/child-processor.js'],
+        export: 'ChildProcessor',
+        install: patchSandbox,
+      },
+    ],
+  },
+  {
+    name: '@opentelemetry/api',
+    versions: '>=1 <2',
+    targets: [
+      {
+        files: ['build/src/index.js', 'build/esm/index.js'],
+        export: '*',
+        install: (api: Parameters<Sdk['apiLoaded']>[0], { sdk }) => {
+          sdk.apiLoaded(api);
+          return () => {};
+        },
+      },
+    ],
+  },
+];

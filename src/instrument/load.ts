@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { satisfies } from '../model/version.ts';
+import { type Host, LIBRARIES, type Library, type Target } from './list.ts';
+
+/** Global function that the appended line of an instrumented module calls. */
+const LOADED = Symbol.for('taskwarden.loaded');
+
+/** What became of a copy of a known library. */
+export interface Instrumented {
+  library: string;
+  version: string;
+  file: string;
+  outcome: 'instrumented' | 'unsupported version' | 'failed';
+}
+
+interface Match {
+  library: Library;
+  target: Target;
+  version: string;
+}
+
+export interface LoadOptions {
+  host: Host;
+  onError: (part: string, error: unknown) => void;
+  warn: (text: string) => void;
+}
+
+/**
+ * Instruments libraries as they load. A load hook appends one line to the few files that hold what is to be patched; the
+ * line runs when the module has been evaluated, in CommonJS and ESM alike, before anyone can use its exports. Nothing
+ * else of a module is touched, and other modules pass as they are.
+ */
+export function watchModules(options: LoadOptions): {
+  instrumented: readonly Instrumented[];
+  stop: () => void;
+} {
+  const instrumented: Instrumented[] = [];
+  const undo: (() => void)[] = [];
+  const matches = new Map<string, Match>();
+
+  function loaded(file: string, exported: Record<string, unknown>): void {
+    const match = matches.get(file);
+    if (match === undefined) return;
+    const { library, target, version } = match;
+    const entry: Instrumented = { library: library.name, version, file, outcome: 'instrumented' };
+    instrumented.push(entry);
+    try {
+      const part = target.export === '*' ? exported : exported[target.export];
+      undo.push(target.install(part as never, options.host));
+    } catch (error) {
+      entry.outcome = 'failed';
+      options.onError(`instrumentation of ${library.name} ${version}`, error);
+    }
+  }
+
+  function found(url: string): Match | undefined {
+    const match = findMatch(url);
+    if (match === undefined) return undefined;
+    if (satisfies(match.version, match.library.versions)) return match;
+    const { name, versions } = match.library;
+    if (!instrumented.some((known) => known.library === name && known.version === match.version)) {
+      instrumented.push({ library: name, version: match.version, file: url, outcome: 'unsupported version' });
+      options.warn(`${name} ${match.version} is not instrumented: supported are ${versions}`);
+    }
+    return undefined;
+  }
+
+  const hooks = registerHooks({
+    load(url, context, nextLoad) {
+      const result = nextLoad(url, context);
+      try {
+        const match = isCandidate(url) ? found(url) : undefined;
+        if (match === undefined || result.source === null || result.source === undefined) return result;
+        matches.set(url, match);
+        const source =
+          typeof result.source === 'string'
+            ? result.source
+            : Buffer.from(result.source as Uint8Array).toString();
+        return { ...result, source: `${source}\n${appendix(url, match.target, result.format)}` };
+      } catch (error) {
+        options.onError('module loading', error);
+        return result;
+      }
+    },
+  });
+  const globals = globalThis as { [LOADED]?: typeof loaded };
+  globals[LOADED] = loaded;
+  return {
+    instrumented,
+    stop: () => {
+      hooks.deregister();
+      delete globals[LOADED];
+      for (const restore of undo.reverse()) restore();
+    },
+  };
+}
+
+const FILES: readonly string[] = LIBRARIES.flatMap((library) =>
+  library.targets.flatMap((target) => target.files),
+);
+
+/** Cheap test that all but a few modules fail; the package's own name is looked up only after it. */
+function isCandidate(url: string): boolean {
+  return url.startsWith('file:') && FILES.some((file) => url.endsWith(file));
+}
+
+function findMatch(url: string): Match | undefined {
+  for (const library of LIBRARIES) {
+    for (const target of library.targets) {
+      const file = target.files.find((end) => url.endsWith(`/${end}`));
+      if (file === undefined) continue;
+      const manifest = fileURLToPath(`${url.slice(0, -file.length)}package.json`);
+      const { name, version } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+        name: string;
+        version: string;
+      };
+      if (name === library.name) return { library, target, version };
+    }
+  }
+  return undefined;
+}
+
+function appendix(url: string, target: Target, format: string | null | undefined): string {
+  const esm = format === 'module';
+  const exported = !esm
+    ? 'module.exports'
+    : target.export === '*'
+      ? '{trace,context,propagation}'
+      : `{${target.export}}`;
+  return `;globalThis[Symbol.for('taskwarden.loaded')]?.(${JSON.stringify(url)}, ${exported});\n`;
+}

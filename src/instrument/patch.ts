@@ -1,0 +1,43 @@
+import { TaskwardenError } from '../model/errors.ts';
+
+/** Marks what we have replaced, on the replacement itself: a second copy of Taskwarden sees it, too. */
+const PATCHED = Symbol.for('taskwarden.patched');
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * The one place that replaces functions. The replacement keeps name and arity; the original comes back with the function
+ * that is returned.
+ *
+ * @throws TaskwardenError (TASKWARDEN_PATCH) when there is no such method, or it is replaced already
+ */
+export function replaceMethod<T extends object>(
+  target: T,
+  name: string,
+  wrap: (original: Method) => Method,
+): () => void {
+  const holder = target as Record<string, unknown>;
+  const original = holder[name];
+  if (typeof original !== 'function') {
+    throw new TaskwardenError('TASKWARDEN_PATCH', `there is no method ${name} to instrument`);
+  }
+  if (PATCHED in original) {
+    throw new TaskwardenError('TASKWARDEN_PATCH', `${name} is instrumented by another copy of taskwarden`);
+  }
+  const own = Object.getOwnPropertyDescriptor(holder, name);
+  const replacement = wrap(original as Method);
+  Object.defineProperty(replacement, 'name', { value: original.name, configurable: true });
+  Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });
+  Object.defineProperty(replacement, PATCHED, { value: true });
+  Object.defineProperty(holder, name, {
+    value: replacement,
+    writable: true,
+    configurable: true,
+    enumerable: own?.enumerable ?? false,
+  });
+  return () => {
+    if (holder[name] !== replacement) return;
+    if (own === undefined) delete holder[name];
+    else Object.defineProperty(holder, name, own);
+  };
+}

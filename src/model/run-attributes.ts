@@ -1,0 +1,45 @@
+/** What a finished run used: times in ms, sizes in bytes, NaN where unknown. */
+export interface RunUsage {
+  waitMs: number;
+  cpuMs: number;
+  blockMs: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  payloadBytes: number;
+}
+
+export interface RunIdentity {
+  framework: string;
+  queue: string;
+  task: string;
+  jobId: string;
+  attempt: number;
+}
+
+/** Attributes that a run's span has from the start, by the messaging conventions. */
+export function startAttributes(run: RunIdentity): Record<string, string | number> {
+  return {
+    'messaging.system': run.framework,
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': run.queue,
+    'messaging.message.id': run.jobId,
+    'task.name': run.task,
+    'task.attempt': run.attempt,
+  };
+}
+
+/** Attributes that it gets at its end; unknown figures are left out. Times in seconds, sizes in bytes. */
+export function usageAttributes(usage: RunUsage): Record<string, number> {
+  const attributes: Record<string, number> = {
+    'task.cpu.time': usage.cpuMs / 1000,
+    'task.event_loop.block.duration': usage.blockMs / 1000,
+    'task.network.requests': usage.requests,
+    'task.network.io.receive': usage.bytesIn,
+    'task.network.io.transmit': usage.bytesOut,
+  };
+  if (!Number.isNaN(usage.waitMs)) attributes['task.wait.duration'] = usage.waitMs / 1000;
+  if (!Number.isNaN(usage.payloadBytes)) attributes['messaging.message.body.size'] = usage.payloadBytes;
+  return attributes;
+}

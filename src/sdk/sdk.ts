@@ -1,0 +1,299 @@
+import type {
+  ContextAPI,
+  ContextManager,
+  PropagationAPI,
+  Span,
+  TraceAPI,
+  Tracer,
+  TracerProvider,
+} from '@opentelemetry/api';
+import type { RunExtra } from '../bridge/protocol.ts';
+import { type RunUsage, startAttributes, usageAttributes } from '../model/run-attributes.ts';
+import {
+  LeanContextManager,
+  LeanPropagator,
+  parseTraceparent,
+  type RemoteParent,
+  ROOT,
+  spanOf,
+  withSpan,
+} from './context.ts';
+import { type EndedSpan, isSampled, LeanTracerProvider, plainLink, type SamplerOptions } from './provider.ts';
+import { exceptionAttributes, LeanSpan, randomIds, SPAN_KIND, STATUS } from './span.ts';
+
+/** What a run tells its span at the start. */
+export interface SpanInfo {
+  framework: string;
+  queue: string;
+  task: string;
+  jobId: string;
+  attempt: number;
+  carrier: Readonly<Record<string, string>> | undefined;
+  /** True when the queue library makes the consumer span itself. */
+  ownSpan: boolean;
+}
+
+export interface SpanScope {
+  readonly trace: string;
+  readonly exportSpan: boolean;
+  enter<T>(call: () => T): T;
+  end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined;
+}
+
+export interface SdkOptions {
+  readonly version: string;
+  /** False when no spans are wanted: OTEL_TRACES_EXPORTER=none and no SDK of the host's. */
+  readonly spans: boolean;
+  readonly sampler: SamplerOptions;
+  /** How the run's span relates to the producer's: a link (the messaging conventions' default) or its child. */
+  readonly producer: 'link' | 'parent';
+  readonly onSpan: (span: EndedSpan) => void;
+}
+
+/** A copy of @opentelemetry/api that the host has loaded. */
+export interface ApiModule {
+  trace: TraceAPI;
+  context: ContextAPI;
+  propagation: PropagationAPI;
+}
+
+/** Where all copies of @opentelemetry/api 1.x register what the host's SDK provides. */
+interface ApiGlobals {
+  trace?: TracerProvider;
+  context?: ContextManager;
+}
+const API_KEY = Symbol.for('opentelemetry.js.api.1');
+
+/**
+ * The span side of runs. Where the host runs an OpenTelemetry SDK, its provider makes and exports the spans. Where it does
+ * not, ours does; it registers itself in the host's copy of the API, if there is one, only when the first run begins, and makes
+ * way when the host starts an SDK after that.
+ */
+export class Sdk {
+  readonly #options: SdkOptions;
+  readonly #contexts = new LeanContextManager();
+  readonly #provider: LeanTracerProvider;
+  readonly #apis: ApiModule[] = [];
+  #mode: 'undecided' | 'own' | 'host' = 'undecided';
+  #hostTracer: Tracer | undefined;
+
+  constructor(options: SdkOptions) {
+    this.#options = options;
+    this.#provider = new LeanTracerProvider(this.#contexts, options.sampler, options.onSpan);
+  }
+
+  /** Called for each copy of @opentelemetry/api that the host loads. */
+  apiLoaded(api: ApiModule): void {
+    this.#apis.push(api);
+    if (this.#mode === 'own') this.#register(api);
+  }
+
+  open(info: SpanInfo): SpanScope {
+    if (this.#mode === 'undecided') this.#decide();
+    if (this.#mode === 'host') return this.#openInHost(info);
+    return this.#options.spans ? this.#openOwn(info) : NO_SPAN;
+  }
+
+  #decide(): void {
+    const globals = apiGlobals();
+    if (globals?.trace !== undefined) {
+      this.#useHost();
+      return;
+    }
+    this.#mode = 'own';
+    if (this.#options.spans) for (const api of this.#apis) this.#register(api);
+  }
+
+  #useHost(): void {
+    this.#mode = 'host';
+    this.#hostTracer = apiGlobals()?.trace?.getTracer('taskwarden', this.#options.version);
+  }
+
+  /** Serves the host's API until the host registers a provider of its own. */
+  #register(api: ApiModule): void {
+    const { trace, context, propagation } = api;
+    if (!trace.setGlobalTracerProvider(this.#provider)) return;
+    context.setGlobalContextManager(this.#contexts);
+    propagation.setGlobalPropagator(new LeanPropagator(nonRecording));
+    const original = trace.setGlobalTracerProvider;
+    trace.setGlobalTracerProvider = (provider) => {
+      trace.setGlobalTracerProvider = original;
+      trace.disable();
+      const accepted = original.call(trace, provider);
+      this.#useHost();
+      return accepted;
+    };
+    // Some SDKs set the context manager before the provider, some after it.
+    const setContext = context.setGlobalContextManager;
+    context.setGlobalContextManager = (manager) => {
+      context.setGlobalContextManager = setContext;
+      context.disable();
+      return setContext.call(context, manager);
+    };
+    const setPropagator = propagation.setGlobalPropagator;
+    propagation.setGlobalPropagator = (propagator) => {
+      propagation.setGlobalPropagator = setPropagator;
+      propagation.disable();
+      return setPropagator.call(propagation, propagator);
+    };
+  }
+
+  #openInHost(info: SpanInfo): SpanScope {
+    const globals = apiGlobals();
+    const contexts = globals?.context ?? this.#contexts;
+    const active = contexts.active();
+    if (info.ownSpan) return new HostScope(spanOf(active), undefined, undefined);
+    const remote = parseTraceparent(info.carrier?.traceparent, info.carrier?.tracestate);
+    const asParent = remote !== undefined && this.#options.producer === 'parent';
+    const parent = asParent ? withSpan(active, nonRecording(remote)) : active;
+    const span = this.#hostTracer?.startSpan(
+      `process ${info.queue}`,
+      {
+        kind: SPAN_KIND.CONSUMER,
+        attributes: startAttributes(info),
+        links: remote === undefined || asParent ? [] : [{ context: nonRecording(remote).spanContext() }],
+      },
+      parent,
+    );
+    if (span === undefined) return NO_SPAN;
+    const context = withSpan(parent, span);
+    return new HostScope(
+      span,
+      (call) => contexts.with(context, call),
+      () => span.end(),
+    );
+  }
+
+  #openOwn(info: SpanInfo): SpanScope {
+    if (info.ownSpan) return NO_SPAN;
+    const remote = parseTraceparent(info.carrier?.traceparent, info.carrier?.tracestate);
+    const parent = this.#options.producer === 'parent' ? remote : undefined;
+    const ids = randomIds();
+    const traceId = parent?.traceId ?? ids.slice(0, 32);
+    const spanId = ids.slice(32);
+    const sampled = isSampled(this.#options.sampler, traceId, parent);
+    const span = new LeanSpan(
+      { traceId, spanId, traceFlags: sampled ? 1 : 0, traceState: parent?.traceState },
+      sampled ? () => {} : undefined,
+    );
+    const context = withSpan(ROOT, span);
+    const enter = <T>(call: () => T): T => this.#contexts.with(context, call);
+    return new OwnScope(span, sampled, enter, remote, parent);
+  }
+}
+
+const NO_SPAN: SpanScope = {
+  trace: '',
+  exportSpan: false,
+  enter: (call) => call(),
+  end: (_usage, failure) => (failure === undefined ? undefined : { error: plainError(failure.error) }),
+};
+
+/** A run whose span the agent makes from the run's record. */
+class OwnScope implements SpanScope {
+  readonly trace: string;
+  readonly exportSpan: boolean;
+  readonly enter: <T>(call: () => T) => T;
+  readonly #span: LeanSpan;
+  readonly #remote: RemoteParent | undefined;
+  readonly #parent: RemoteParent | undefined;
+
+  constructor(
+    span: LeanSpan,
+    sampled: boolean,
+    enter: <T>(call: () => T) => T,
+    remote: RemoteParent | undefined,
+    parent: RemoteParent | undefined,
+  ) {
+    this.trace = sampled ? span.traceId + span.spanId : '';
+    this.exportSpan = sampled;
+    this.enter = enter;
+    this.#span = span;
+    this.#remote = remote;
+    this.#parent = parent;
+  }
+
+  end(_usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
+    const { attributes, events, links, name, status } = this.#span;
+    this.#span.end();
+    const extra: RunExtra = {};
+    if (failure !== undefined) extra.error = plainError(failure.error);
+    if (this.#parent !== undefined) extra.parentSpanId = this.#parent.spanId;
+    if (this.#span.traceState !== undefined) extra.traceState = this.#span.traceState;
+    if (this.#remote !== undefined && this.#parent === undefined) extra.links = [this.#remote];
+    if (links !== undefined) extra.links = [...(extra.links ?? []), ...links.map(plainLink)];
+    if (attributes !== undefined) extra.attributes = attributes;
+    if (events !== undefined) extra.events = events;
+    if (name !== undefined) extra.name = name;
+    if (status.message !== undefined) extra.statusMessage = status.message;
+    for (const _ in extra) return extra;
+    return undefined;
+  }
+}
+
+/** A run whose span the host's SDK makes and exports. */
+class HostScope implements SpanScope {
+  readonly trace: string;
+  readonly exportSpan: boolean = false;
+  readonly #span: Span | undefined;
+  readonly #enter: ((call: () => unknown) => unknown) | undefined;
+  readonly #end: (() => void) | undefined;
+
+  /** @param enter absent when the span is active already, @param end absent when another ends it */
+  constructor(
+    span: Span | undefined,
+    enter: ((call: () => unknown) => unknown) | undefined,
+    end: (() => void) | undefined,
+  ) {
+    const context = span?.spanContext();
+    this.trace = context === undefined ? '' : context.traceId + context.spanId;
+    this.#span = span;
+    this.#enter = enter;
+    this.#end = end;
+  }
+
+  enter<T>(call: () => T): T {
+    return this.#enter === undefined ? call() : (this.#enter(call) as T);
+  }
+
+  end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
+    this.#span?.setAttributes(usageAttributes(usage));
+    const error = failure === undefined ? undefined : plainError(failure.error);
+    if (error !== undefined && this.#end !== undefined) {
+      this.#span?.setAttribute('error.type', error.type);
+      this.#span?.recordException(failure!.error instanceof Error ? failure!.error : error.message);
+      this.#span?.setStatus({ code: STATUS.ERROR, message: error.message });
+    }
+    this.#end?.();
+    return error === undefined ? undefined : { error };
+  }
+}
+
+function apiGlobals(): ApiGlobals | undefined {
+  return (globalThis as { [API_KEY]?: ApiGlobals })[API_KEY];
+}
+
+function nonRecording(parent: RemoteParent): Span {
+  return new LeanSpan(parent, undefined);
+}
+
+/** Name, message and stack of whatever was thrown, with lengths bounded. */
+export function plainError(error: unknown): NonNullable<RunExtra['error']> {
+  const attributes = exceptionAttributes(error instanceof Error ? error : safeString(error));
+  const name = error instanceof Error ? error.name : '_OTHER';
+  const plain: NonNullable<RunExtra['error']> = {
+    type: name.slice(0, 128),
+    message: (attributes['exception.message'] ?? '').slice(0, 1024),
+  };
+  if (attributes['exception.stacktrace'] !== undefined)
+    plain.stack = attributes['exception.stacktrace'].slice(0, 4096);
+  return plain;
+}
+
+function safeString(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

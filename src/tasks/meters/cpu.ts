@@ -1,0 +1,195 @@
+import { createHook } from 'node:async_hooks';
+import { performance } from 'node:perf_hooks';
+import v8 from 'node:v8';
+import { type CpuQuality, CURRENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
+import { type Cell, type Run, runStorage } from '../context.ts';
+
+export type CpuMode = 'auto' | 'exact' | 'sync' | 'off';
+
+export interface CpuMeterOptions {
+  readonly mode: CpuMode;
+  /** Share of one core that exact metering may cost before it is switched off for a while. */
+  readonly budget: number;
+  /** Options of the Node.js process, to see whether async context frames are switched off. */
+  readonly nodeOptions: readonly string[];
+}
+
+/** Cost of a hook call in ns, rounded up from `npm run bench -- overhead` on a 2-core virtual machine. */
+const HOP_NS = 70;
+const MACROTASK_NS = 160;
+/**
+ * The loop cannot idle between two promise continuations, but a callback that no hook announces may come first: above this
+ * length idle time is asked for.
+ */
+const TRUSTED_SLICE_MS = 0.2;
+/** How long exact metering stays off after it went over its budget; doubled each time up to the maximum. */
+const FIRST_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 600_000;
+
+const now = performance.now.bind(performance);
+
+/**
+ * CPU time and longest block of each run.
+ *
+ * Exact mode looks at the async context whenever V8 continues a promise (`v8.promiseHooks`) and whenever Node.js calls
+ * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out.
+ * Sync mode times the part of a handler before its first await.
+ */
+export class CpuMeter {
+  readonly #shared: Shared;
+  readonly #budget: number;
+  readonly #mode: 'exact' | 'sync' | 'off';
+  readonly #none: Cell = { slot: CURRENT.none, cpuMs: 0, blockMs: 0, ended: false };
+  readonly #macrotasks = createHook(withoutPromises(() => this.#onMacrotask()));
+  #stopPromiseHook: (() => void) | undefined;
+  #last: Cell = this.#none;
+  #lastMs = 0;
+  #idleMs = 0;
+  #hops = 0;
+  #macrotaskCount = 0;
+  #pauseMs = FIRST_PAUSE_MS;
+  #pausedUntil = 0;
+  /** Grows whenever exact metering is switched on or off. */
+  epoch: number = 0;
+
+  constructor(shared: Shared, options: CpuMeterOptions) {
+    this.#shared = shared;
+    this.#budget = options.budget;
+    if (options.mode === 'off' || options.mode === 'sync') this.#mode = options.mode;
+    else this.#mode = supportsExact(options.nodeOptions) ? 'exact' : 'sync';
+  }
+
+  start(): void {
+    if (this.#mode === 'exact') this.#on();
+  }
+
+  stop(): void {
+    if (this.#stopPromiseHook !== undefined) this.#off();
+  }
+
+  /** Calls a handler with its run charged for the part until it returns. */
+  enter<T>(run: Run, call: () => T): T {
+    if (this.#stopPromiseHook !== undefined) return this.#enterExact(run, call);
+    return this.#mode === 'off' ? call() : this.#enterSync(run, call);
+  }
+
+  /** Charges what is open to a run that ends in this very moment. */
+  close(run: Run): void {
+    if (this.#last === run) this.#switchTo(this.#none, false);
+  }
+
+  quality(run: Run): CpuQuality {
+    if (this.#mode === 'off') return 'off';
+    if (run.meteringEpoch !== this.epoch) return 'warming';
+    return this.#stopPromiseHook === undefined ? 'sync_only' : 'exact';
+  }
+
+  /** Compares the cost of exact metering with its budget; the heartbeat calls it about once a second. */
+  check(nowMs: number, elapsedMs: number): void {
+    if (this.#mode !== 'exact') return;
+    this.#shared.f64[F64.unattributedMs] = this.#none.cpuMs;
+    if (this.#stopPromiseHook === undefined) {
+      if (nowMs >= this.#pausedUntil) this.#on();
+      return;
+    }
+    const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
+    this.#hops = 0;
+    this.#macrotaskCount = 0;
+    if (costMs <= this.#budget * elapsedMs) return;
+    this.#off();
+    this.#pausedUntil = nowMs + this.#pauseMs;
+    this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2);
+  }
+
+  #on(): void {
+    this.epoch++;
+    this.#last = this.#none;
+    this.#lastMs = now();
+    this.#idleMs = performance.nodeTiming.idleTime;
+    this.#macrotasks.enable();
+    this.#stopPromiseHook = v8.promiseHooks.onBefore(() => {
+      this.#hops++;
+      const cell = runStorage.getStore() ?? this.#none;
+      if (cell !== this.#last) this.#switchTo(cell, false);
+    }) as () => void;
+    this.#shared.i32[I32.current] = CURRENT.none;
+  }
+
+  #off(): void {
+    this.#switchTo(this.#none, false);
+    this.epoch++;
+    this.#macrotasks.disable();
+    this.#stopPromiseHook?.();
+    this.#stopPromiseHook = undefined;
+    this.#shared.i32[I32.current] = CURRENT.unknown;
+  }
+
+  /** A macrotask begins: even if the same run goes on, the loop had its turn in between. */
+  #onMacrotask(): void {
+    this.#macrotaskCount++;
+    this.#switchTo(runStorage.getStore() ?? this.#none, true);
+  }
+
+  #switchTo(cell: Cell, mayHaveIdled: boolean): void {
+    const at = now();
+    let slice = at - this.#lastMs;
+    this.#lastMs = at;
+    if (mayHaveIdled || slice > TRUSTED_SLICE_MS) {
+      const idle = performance.nodeTiming.idleTime;
+      slice -= idle - this.#idleMs;
+      this.#idleMs = idle;
+    }
+    const last = this.#last.ended ? this.#none : this.#last;
+    last.cpuMs += slice;
+    if (slice > last.blockMs) last.blockMs = slice;
+    this.#last = cell;
+    this.#shared.i32[I32.current] = cell.slot;
+  }
+
+  #enterExact<T>(run: Run, call: () => T): T {
+    const outer = this.#last;
+    this.#switchTo(run, false);
+    try {
+      return call();
+    } finally {
+      this.#switchTo(outer, false);
+    }
+  }
+
+  #enterSync<T>(run: Run, call: () => T): T {
+    const { i32 } = this.#shared;
+    const outer = i32[I32.current]!;
+    i32[I32.current] = run.slot;
+    const start = now();
+    try {
+      return call();
+    } finally {
+      run.cpuMs = now() - start;
+      run.blockMs = run.cpuMs;
+      i32[I32.current] = outer;
+    }
+  }
+}
+
+/** `trackPromises: false` (Node.js 24.x and later) keeps async_hooks off promises, where they are slow. */
+function withoutPromises(before: () => void): Parameters<typeof createHook>[0] {
+  return { before, trackPromises: false } as Parameters<typeof createHook>[0];
+}
+
+/**
+ * Exact metering needs AsyncLocalStorage on async context frames (the default since Node.js 24), or each hook would cost
+ * several times as much, and `trackPromises`, which Node.js reads only where it knows it.
+ */
+function supportsExact(nodeOptions: readonly string[]): boolean {
+  if (Number(process.versions.node.split('.')[0]) < 24) return false;
+  if (nodeOptions.some((option) => option.includes('no-async-context-frame'))) return false;
+  let read = false;
+  createHook({
+    before() {},
+    get trackPromises() {
+      read = true;
+      return false;
+    },
+  } as Parameters<typeof createHook>[0]);
+  return read;
+}
