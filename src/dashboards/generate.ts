@@ -99,9 +99,9 @@ function* variables(spec: DashboardSpec) {
   // A range shorter than two exports has no rate. Grafana makes $__rate_interval four times the least step.
   yield new CustomVariableBuilder('step')
     .label('Export interval')
-    .description('How often the workers export metrics (OTEL_METRIC_EXPORT_INTERVAL).')
+    .description('How often the workers export metrics: what OTEL_METRIC_EXPORT_INTERVAL says.')
     .values('1s,5s,10s,15s,30s,1m')
-    .current({ text: '1m', value: '1m', selected: true });
+    .current({ text: '10s', value: '10s', selected: true });
 }
 
 function choice(name: string, label: string, query: string): QueryVariableBuilder {
