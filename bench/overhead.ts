@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './lib/bench.ts';
 import { figure, type Measured } from './lib/figure.ts';
-import { busyCores } from './lib/machine.ts';
+import { Neighbours } from './lib/machine.ts';
 import { startReceiver } from './lib/receiver.ts';
 import { variants } from './lib/variants.ts';
 import { measureInstalled } from './overhead/installed.ts';
@@ -27,16 +27,16 @@ export const overhead: Bench = async (options) => {
   ];
   const starts = { rounds: rounds ?? (quick ? 2 : 10), idleMs: quick ? 700 : 1500 };
 
-  const others = await busyCores(1000);
   const receiver = await startReceiver();
+  const neighbours = new Neighbours();
+  const ground = { variants: variants(options.preload, receiver.url), receiver, neighbours, options };
   const measured: Measured[] = [];
   try {
-    const runs = variants(options.preload, receiver.url);
     for (const load of loads) {
-      if (wanted(load.name)) measured.push(...(await measureLoad(load, runs, receiver, options)));
+      if (wanted(load.name)) measured.push(...(await measureLoad(load, ground)));
     }
     if (wanted('start')) {
-      measured.push(...(await measureStart(starts.rounds, starts.idleMs, runs, receiver, options)));
+      measured.push(...(await measureStart(starts.rounds, starts.idleMs, ground)));
     }
   } finally {
     await receiver.stop();
@@ -48,7 +48,7 @@ export const overhead: Bench = async (options) => {
   return {
     figures: measured.map((each) => figure('overhead', each)),
     notes: [
-      `Others kept ${others.toFixed(2)} cores busy before it began.`,
+      String(neighbours),
       ...loads
         .filter(({ name }) => wanted(name))
         .map(

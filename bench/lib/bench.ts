@@ -1,4 +1,7 @@
 import type { Figure } from './figure.ts';
+import type { Neighbours } from './machine.ts';
+import type { Receiver } from './receiver.ts';
+import type { Variant } from './variants.ts';
 
 export interface BenchOptions {
   /** Path of the built preload. */
@@ -19,6 +22,14 @@ export interface BenchResult {
   readonly figures: readonly Figure[];
   /** Sentences for the report: the load, what was found beside the figures. */
   readonly notes: readonly string[];
+}
+
+/** What the cases of one bench share. */
+export interface Ground {
+  readonly variants: readonly Variant[];
+  readonly receiver: Receiver;
+  readonly neighbours: Neighbours;
+  readonly options: BenchOptions;
 }
 
 export type Bench = (options: BenchOptions) => Promise<BenchResult>;

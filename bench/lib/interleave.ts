@@ -8,7 +8,7 @@ export function rotated<T>(items: readonly T[], round: number): T[] {
 }
 
 /**
- * Runs every variant once per round, one at a time.
+ * Runs every variant once per round, one at a time, and `before` ahead of each round.
  *
  * @returns per variant its results in the order of the rounds.
  */
@@ -16,9 +16,11 @@ export async function interleave<V, R>(
   variants: readonly V[],
   rounds: number,
   run: (variant: V, round: number) => Promise<R>,
+  before: () => Promise<void> = async () => {},
 ): Promise<Map<V, R[]>> {
   const results = new Map<V, R[]>(variants.map((variant) => [variant, []]));
   for (let round = 0; round < rounds; round++) {
+    await before();
     for (const variant of rotated(variants, round)) results.get(variant)!.push(await run(variant, round));
   }
   return results;

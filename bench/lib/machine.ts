@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { median, spread } from './stats.ts';
 
 /** CPU model, cores, memory and kernel, on one line. */
 export function machine(): string {
@@ -18,8 +19,23 @@ export function cpuTime(stat: string): { busy: number; total: number } {
   return { busy: total - fields[3]! - fields[4]!, total };
 }
 
+/** What other processes do meanwhile, asked whenever the bench itself is idle. */
+export class Neighbours {
+  readonly #samples: number[] = [];
+
+  async sample(): Promise<void> {
+    this.#samples.push(await busyCores(300));
+  }
+
+  /** A sentence for the report. */
+  toString(): string {
+    const [, most] = spread(this.#samples);
+    return `Others kept ${median(this.#samples).toFixed(2)} cores busy between the rounds (at most ${most.toFixed(2)}).`;
+  }
+}
+
 /** Cores that other processes kept busy while this one waited for `ms`. */
-export async function busyCores(ms: number): Promise<number> {
+async function busyCores(ms: number): Promise<number> {
   const read = () => cpuTime(readFileSync('/proc/stat', 'utf8'));
   const before = read();
   await delay(ms);

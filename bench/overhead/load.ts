@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { startRedis } from '../../test/helpers/redis.ts';
-import type { BenchOptions } from '../lib/bench.ts';
+import type { Ground } from '../lib/bench.ts';
 import { startFixture } from '../lib/child.ts';
 import { absolute, type Comparison, compare } from '../lib/compare.ts';
 import type { Goal, Measured } from '../lib/figure.ts';
@@ -79,9 +79,7 @@ const IO: readonly Omit<Comparison<Run>, 'case'>[] = [
 /** Jobs that wait in Redis, worked off once per variant and round, always from the same snapshot. */
 export async function measureLoad(
   load: Load,
-  variants: readonly Variant[],
-  receiver: Receiver,
-  options: BenchOptions,
+  { variants, receiver, neighbours, options }: Ground,
 ): Promise<Measured[]> {
   const snapshot = await makeSnapshot(
     Array.from({ length: load.jobs }, () => ({ name: load.name, data: {} })),
@@ -89,10 +87,11 @@ export async function measureLoad(
   const target = startFixture('target.js', { limitMs: 3_600_000 });
   const { url } = await target.report('listening');
   try {
-    const results = await interleave(variants, load.rounds, async (variant, round) => {
+    const each = async (variant: Variant, round: number) => {
       options.progress(`${load.name}, round ${round + 1} of ${load.rounds}: ${variant.name}`);
       return run(load, variant, snapshot.path, String(url), receiver, options.cpuProfile);
-    });
+    };
+    const results = await interleave(variants, load.rounds, each, () => neighbours.sample());
     return figures(load, results);
   } finally {
     await target.kill();

@@ -1,6 +1,6 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { startRedis } from '../../test/helpers/redis.ts';
-import type { BenchOptions } from '../lib/bench.ts';
+import type { Ground } from '../lib/bench.ts';
 import { now, startFixture } from '../lib/child.ts';
 import { absolute, compare } from '../lib/compare.ts';
 import type { Goal, Measured } from '../lib/figure.ts';
@@ -35,16 +35,15 @@ const atMost = (value: number): Record<string, Goal> => ({
 export async function measureStart(
   rounds: number,
   idleMs: number,
-  variants: readonly Variant[],
-  receiver: Receiver,
-  options: BenchOptions,
+  { variants, receiver, neighbours, options }: Ground,
 ): Promise<Measured[]> {
   const snapshot = await makeSnapshot([{ name: 'start', data: {} }]);
   try {
-    const results = await interleave(variants, rounds, async (variant, round) => {
+    const each = async (variant: Variant, round: number) => {
       options.progress(`start, round ${round + 1} of ${rounds}: ${variant.name}`);
       return { ...(await start(variant, snapshot.path, receiver, idleMs)), ...(await preload(variant)) };
-    });
+    };
+    const results = await interleave(variants, rounds, each, () => neighbours.sample());
     return figures(results);
   } finally {
     snapshot.remove();
