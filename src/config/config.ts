@@ -1,0 +1,177 @@
+import { dirname, isAbsolute, join, relative } from 'node:path';
+import { TaskwardenError } from '../model/errors.ts';
+import { type ConfigFile, readConfigFile } from './file.ts';
+import {
+  DEFAULTS,
+  keysOf,
+  LOG_LEVELS,
+  type LogLevel,
+  OPTIONS,
+  OTHER_VARIABLES,
+  type Settings,
+  variableOf,
+} from './options.ts';
+import { type OtelSettings, readOtel } from './otel.ts';
+import { suggestion } from './suggest.ts';
+
+export type { LogLevel, Settings } from './options.ts';
+export type { Exporter, OtelSettings, Protocol, Signal } from './otel.ts';
+
+export type Source = 'default' | 'file' | 'env';
+
+/** The effective configuration: frozen, and plain data that can be sent to a thread. Durations are in ms. */
+export interface Config extends Settings {
+  readonly otel: OtelSettings;
+  /** The folder that relative paths, those of rules among them, count from. */
+  readonly cwd: string;
+  /** The configuration file that was read, absolute. */
+  readonly file: string | undefined;
+  /** Where each option was set, by its path in the file; options that are not listed have their default. */
+  readonly sources: Readonly<Record<string, Source>>;
+  /** OTEL_* variables whose values are ignored, one text each; to be logged once. */
+  readonly warnings: readonly string[];
+  /** The environment of the agent thread: all variables but NODE_OPTIONS, which would run the preload there too. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Options that Node.js itself was started with, those of NODE_OPTIONS included. */
+  readonly nodeOptions: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface LoadOptions {
+  readonly env?: Environment;
+  /** Absolute. */
+  readonly cwd?: string;
+}
+
+/**
+ * Defaults, overridden by taskwarden.yaml, overridden by TASKWARDEN_* variables; and what OTEL_* variables say.
+ * `TASKWARDEN_ENABLED=false` ends the reading: nothing else is looked at then.
+ * @throws TaskwardenError TASKWARDEN_CONFIG for an unknown option or a value that is not allowed, TASKWARDEN_FILE and
+ * TASKWARDEN_YAML for a file that cannot be read.
+ */
+export function loadConfig({ env = process.env, cwd = process.cwd() }: LoadOptions = {}): Config {
+  const enabled = fromEnv('enabled', env);
+  if (enabled === false)
+    return freeze({ ...DEFAULTS, ...untouched(env, cwd), enabled, sources: { enabled: 'env' } });
+  rejectUnknownVariables(env);
+
+  const warnings: string[] = [];
+  const warn = (text: string): void => void warnings.push(text);
+  const settings = structuredClone(DEFAULTS) as Settings;
+  const otelLevel = otelLogLevel(env, warn);
+  if (otelLevel !== undefined) assign(settings, 'log.level', otelLevel);
+
+  const file = readConfigFile(cwd, text(env, 'TASKWARDEN_CONFIG'), Object.keys(OPTIONS));
+  const sources: Record<string, Source> = otelLevel === undefined ? {} : { 'log.level': 'env' };
+  for (const path of Object.keys(OPTIONS)) {
+    const own = path === 'enabled' ? enabled : fromEnv(path, env);
+    const value = own ?? (file === undefined ? undefined : fromFile(path, file, cwd));
+    if (value === undefined) continue;
+    assign(settings, path, value);
+    sources[path] = own === undefined ? 'file' : 'env';
+  }
+  checkTogether(settings, file);
+  const otel = readOtel(env, DEFAULTS.otel, warn);
+  return freeze({ ...settings, ...untouched(env, cwd), otel, file: file?.path, sources, warnings });
+}
+
+/** What the configuration holds beside settings, before anything is read. */
+function untouched(env: Environment, cwd: string) {
+  const copy: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env))
+    if (name !== 'NODE_OPTIONS' && value !== undefined) copy[name] = value;
+  const nodeOptions = [
+    ...process.execArgv,
+    ...(env.NODE_OPTIONS ?? '').split(/\s+/).filter((option) => option !== ''),
+  ];
+  return { otel: DEFAULTS.otel, cwd, file: undefined, warnings: [], env: copy, nodeOptions };
+}
+
+/** An empty variable counts as unset. */
+function text(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+function fromEnv(path: string, env: Environment): unknown {
+  const name = variableOf(path);
+  const raw = text(env, name);
+  if (raw === undefined) return undefined;
+  const { kind } = OPTIONS[path]!;
+  const value = kind.parse(raw);
+  if (value === undefined)
+    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(name, raw, kind.allowed));
+  return value;
+}
+
+function fromFile(path: string, file: ConfigFile, cwd: string): unknown {
+  const found = file.values.get(path);
+  if (found === undefined) return undefined;
+  const { kind } = OPTIONS[path]!;
+  const value = kind.parse(found.raw);
+  if (value === undefined) {
+    const position = { file: file.name, position: found.position };
+    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(path, found.raw, kind.allowed), position);
+  }
+  return path === 'rules' ? (value as string[]).map((rule) => fromFolder(rule, file, cwd)) : value;
+}
+
+/** Paths in the file count from its folder; those in the configuration from `cwd`. */
+function fromFolder(rule: string, file: ConfigFile, cwd: string): string {
+  const folder = relative(cwd, dirname(file.path));
+  return folder === '' || isAbsolute(rule) ? rule : join(folder, rule);
+}
+
+function notAllowed(option: string, raw: unknown, allowed: string): string {
+  return `${option}: ${JSON.stringify(raw)} is not allowed; allowed: ${allowed}`;
+}
+
+function rejectUnknownVariables(env: Environment): void {
+  let known: string[] | undefined;
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('TASKWARDEN_')) continue;
+    known ??= [...Object.keys(OPTIONS).map(variableOf), ...OTHER_VARIABLES];
+    if (known.includes(name)) continue;
+    const hint = suggestion(name, known) || `; known: ${known.join(', ')}`;
+    throw new TaskwardenError('TASKWARDEN_CONFIG', `unknown environment variable ${name}${hint}`);
+  }
+}
+
+/** OTEL_LOG_LEVEL holds for Taskwarden too, unless its own option is set. */
+function otelLogLevel(env: Environment, warn: (text: string) => void): LogLevel | undefined {
+  const raw = text(env, 'OTEL_LOG_LEVEL');
+  const word = raw?.toLowerCase();
+  if (word === undefined) return undefined;
+  if (word === 'verbose' || word === 'all') return 'debug';
+  const level = LOG_LEVELS.find((known) => known === word);
+  if (level === undefined)
+    warn(
+      `OTEL_LOG_LEVEL: "${raw}" is not known and is ignored; allowed: ${LOG_LEVELS.join(', ')}, verbose, all`,
+    );
+  return level;
+}
+
+function checkTogether({ store, watch }: Settings, file: ConfigFile | undefined): void {
+  const where = file === undefined ? {} : { file: file.name };
+  if (store.retention < store.step)
+    throw new TaskwardenError('TASKWARDEN_CONFIG', 'store.retention must be at least store.step', where);
+  if (watch.threshold < 2 * watch.interval)
+    throw new TaskwardenError(
+      'TASKWARDEN_CONFIG',
+      'watch.threshold must be at least twice watch.interval',
+      where,
+    );
+}
+
+function assign(settings: Settings, path: string, value: unknown): void {
+  const keys = keysOf(path);
+  let target = settings as unknown as Record<string, unknown>;
+  for (const key of keys.slice(0, -1)) target = target[key] as Record<string, unknown>;
+  target[keys.at(-1)!] = value;
+}
+
+function freeze<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) freeze(part);
+  return Object.freeze(value);
+}

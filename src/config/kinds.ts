@@ -1,0 +1,117 @@
+/** What an option's value may be. `Value` is what the configuration holds. */
+export interface Kind<Value = unknown> {
+  readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list';
+  /** What is allowed, to be read after "allowed: ". */
+  readonly allowed: string;
+  /** Reads the text of an environment variable or a scalar or list of YAML; undefined when that is not allowed. */
+  readonly parse: (raw: unknown) => Value | undefined;
+}
+
+const TRUE = ['true', 'yes', 'on', '1'];
+const FALSE = ['false', 'no', 'off', '0'];
+
+export const boolean: Kind<boolean> = {
+  type: 'boolean',
+  allowed: 'true or false',
+  parse: (raw) => {
+    const text = String(raw).trim().toLowerCase();
+    return TRUE.includes(text) ? true : FALSE.includes(text) ? false : undefined;
+  },
+};
+
+/** A number from `min` to `max`, both included. */
+export function number(min: number, max: number): Kind<number> {
+  return {
+    type: 'number',
+    allowed: `a number from ${min} to ${max}`,
+    parse: (raw) => within(parseNumber(raw), min, max),
+  };
+}
+
+/** An integer from `min` to `max`, both included. */
+export function integer(min: number, max: number): Kind<number> {
+  return {
+    type: 'number',
+    allowed: `an integer from ${min} to ${max}`,
+    parse: (raw) => {
+      const value = within(parseNumber(raw), min, max);
+      return Number.isInteger(value) ? value : undefined;
+    },
+  };
+}
+
+/** A duration with its unit from `min` to `max`, both included and written likewise. Its value is in ms. */
+export function duration(min: string, max: string): Kind<number> {
+  return {
+    type: 'duration',
+    allowed: `a duration from ${min} to ${max}, such as 500ms, 5s or 15m`,
+    parse: (raw) =>
+      typeof raw === 'string'
+        ? within(parseDuration(raw), parseDuration(min) ?? 0, parseDuration(max) ?? 0)
+        : undefined,
+  };
+}
+
+/** One of several words. */
+export function choice<const Word extends string>(words: readonly Word[]): Kind<Word> {
+  return {
+    type: 'choice',
+    allowed: words.join(', '),
+    parse: (raw) => {
+      const text = String(raw).trim().toLowerCase();
+      return words.find((word) => word === text);
+    },
+  };
+}
+
+/** Texts: a list in YAML, separated by commas in an environment variable. */
+export const list: Kind<readonly string[]> = {
+  type: 'list',
+  allowed: 'a list of texts',
+  parse: (raw) => {
+    if (typeof raw === 'string') return splitList(raw);
+    if (!Array.isArray(raw) || !raw.every((item) => typeof item === 'string' && item.trim() !== ''))
+      return undefined;
+    return raw;
+  },
+};
+
+/** The items of a comma-separated list, trimmed, without empty ones. */
+export function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `500ms`, `1m30s`, … in ms; undefined when it is none. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^\s*(?:\d+(?:ms|s|m|h|d))+\s*$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, count, unit = ''] of text.matchAll(/(\d+)(ms|s|m|h|d)/g))
+    total += Number(count) * (UNITS_MS[unit] ?? 0);
+  return total;
+}
+
+/** The shortest text of a duration in ms: `90000` gives `1m30s`. */
+export function formatDuration(ms: number): string {
+  let rest = Math.round(ms);
+  let text = '';
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const count = Math.floor(rest / (UNITS_MS[unit] ?? 1));
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * (UNITS_MS[unit] ?? 1);
+  }
+  return text === '' ? '0s' : text;
+}
+
+function parseNumber(raw: unknown): number | undefined {
+  if (typeof raw === 'number') return raw;
+  return typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : undefined;
+}
+
+function within(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}

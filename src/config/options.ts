@@ -1,0 +1,120 @@
+import { boolean, choice, duration, integer, type Kind, list, number } from './kinds.ts';
+import type { OtelSettings } from './otel.ts';
+
+export type LogLevel = 'none' | 'error' | 'warn' | 'info' | 'debug';
+export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
+
+/** What a user may set, by its own name. Durations are in ms. */
+export interface Settings {
+  readonly enabled: boolean;
+  readonly rules: readonly string[];
+  readonly shippedRules: boolean;
+  readonly cpu: { readonly mode: 'auto' | 'exact' | 'sync' | 'off'; readonly budget: number };
+  readonly watch: { readonly threshold: number; readonly interval: number };
+  readonly memory: { readonly gcBudget: number };
+  readonly network: boolean;
+  readonly spans: boolean;
+  readonly maxTasks: number;
+  readonly machine: { readonly interval: number };
+  readonly store: { readonly step: number; readonly retention: number; readonly maxSeries: number };
+  readonly telemetry: { readonly parent: 'link' | 'parent' };
+  readonly log: { readonly level: LogLevel };
+}
+
+/** Every default, in one place: of our own options first, then of those OTEL_* variables that Taskwarden reads itself. */
+export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
+  enabled: true,
+  rules: [],
+  shippedRules: true,
+  cpu: { mode: 'auto', budget: 0.02 },
+  watch: { threshold: 1000, interval: 50 },
+  memory: { gcBudget: 0.005 },
+  network: true,
+  spans: true,
+  maxTasks: 200,
+  machine: { interval: 15_000 },
+  store: { step: 5000, retention: 900_000, maxSeries: 5000 },
+  telemetry: { parent: 'link' },
+  log: { level: 'warn' },
+  otel: {
+    disabled: false,
+    serviceName: 'unknown_service:node',
+    resourceAttributes: {},
+    exporters: { traces: ['otlp'], metrics: ['otlp'], logs: ['otlp'] },
+    protocols: { traces: 'http/protobuf', metrics: 'http/protobuf', logs: 'http/protobuf' },
+    sampler: { name: 'parentbased_always_on', ratio: 1 },
+    // OpenTelemetry's default is a minute, too long for one who looks at a worker that misbehaves now.
+    metricExportInterval: 10_000,
+    metricExportTimeout: 30_000,
+  },
+};
+
+export interface Option {
+  readonly kind: Kind;
+  readonly about: string;
+}
+
+/**
+ * Every option by its path in taskwarden.yaml. The environment variable is TASKWARDEN_ and the path in capitals with `_`
+ * for `.`; the key in {@link Settings} is the path in camel case.
+ */
+export const OPTIONS: Readonly<Record<string, Option>> = {
+  enabled: { kind: boolean, about: 'False makes the preload do nothing at all.' },
+  rules: { kind: list, about: 'Rule files to load beside the shipped ones: paths and globs.' },
+  shipped_rules: { kind: boolean, about: 'Whether the rules that come with Taskwarden are loaded.' },
+  'cpu.mode': {
+    kind: choice(['auto', 'exact', 'sync', 'off']),
+    about:
+      'How CPU time is attributed: exact follows every task switch, sync counts up to the first await, auto is exact within the budget.',
+  },
+  'cpu.budget': { kind: number(0, 1), about: 'Share of one core that exact CPU metering may cost.' },
+  'watch.threshold': {
+    kind: duration('20ms', '1h'),
+    about: 'How long the event loop must be blocked to be reported.',
+  },
+  'watch.interval': {
+    kind: duration('5ms', '10s'),
+    about: 'Time between two signs of life of the event loop.',
+  },
+  'memory.gc_budget': {
+    kind: number(0, 0.5),
+    about: 'Share of time that garbage collections for the sake of measuring memory may take; 0 makes none.',
+  },
+  network: { kind: boolean, about: 'Whether requests and bytes of handler runs are counted.' },
+  spans: { kind: boolean, about: 'Whether a span is made for every handler run.' },
+  max_tasks: {
+    kind: integer(1, 10_000),
+    about: 'Task names with series of their own; further ones count as "other".',
+  },
+  'machine.interval': {
+    kind: duration('1s', '1h'),
+    about: 'Time between two readings of the machine as a whole.',
+  },
+  'store.step': {
+    kind: duration('100ms', '5m'),
+    about: 'Time between two samples of a series in the in-process store.',
+  },
+  'store.retention': { kind: duration('10s', '1d'), about: 'How far back the in-process store reaches.' },
+  'store.max_series': {
+    kind: integer(100, 1_000_000),
+    about: 'Series that the in-process store holds at most.',
+  },
+  'telemetry.parent': {
+    kind: choice(['link', 'parent']),
+    about: "Whether a run's span is linked to the span that enqueued the job, or is its child.",
+  },
+  'log.level': { kind: choice(LOG_LEVELS), about: 'What Taskwarden writes to stderr about itself.' },
+};
+
+/** Variables with our prefix that are no options: the configuration file, and the Redis of the demo and the tests. */
+export const OTHER_VARIABLES: readonly string[] = ['TASKWARDEN_CONFIG', 'TASKWARDEN_REDIS_URL'];
+
+/** `watch.interval` → `TASKWARDEN_WATCH_INTERVAL`. */
+export function variableOf(path: string): string {
+  return `TASKWARDEN_${path.replaceAll('.', '_').toUpperCase()}`;
+}
+
+/** `memory.gc_budget` → `['memory', 'gcBudget']`. */
+export function keysOf(path: string): string[] {
+  return path.split('.').map((part) => part.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()));
+}
