@@ -22,6 +22,8 @@ const CHUNK = 1000;
 export async function makeSnapshot(jobs: readonly WaitingJob[]): Promise<Snapshot> {
   const folder = mkdtempSync(join(tmpdir(), 'taskwarden-bench-'));
   const path = join(folder, 'dump.rdb');
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   const redis = await startRedis();
   const queue = new Queue('bench', { connection: { host: '127.0.0.1', port: redis.port } });
   for (let at = 0; at < jobs.length; at += CHUNK) await queue.addBulk(jobs.slice(at, at + CHUNK));
@@ -33,5 +35,11 @@ export async function makeSnapshot(jobs: readonly WaitingJob[]): Promise<Snapsho
   copyFileSync(join(source, 'dump.rdb'), path);
   client.disconnect();
   await redis.stop();
-  return { path, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return {
+    path,
+    remove: () => {
+      process.removeListener('exit', remove);
+      remove();
+    },
+  };
 }
