@@ -25,6 +25,7 @@ import {
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
+import { DEFAULTS } from '../config/options.ts';
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import { prometheusName } from '../model/prometheus-name.ts';
 import { firing } from './queries.ts';
@@ -36,6 +37,8 @@ import type { DashboardSpec, PanelSpec, TargetSpec } from './spec.ts';
  */
 
 const DATASOURCE = { type: 'prometheus', uid: '$datasource' };
+/** What the workers do unless they are told otherwise. */
+const EXPORT_INTERVAL = `${DEFAULTS.otel.metricExportInterval / 1000}s`;
 /** Labels that a table leaves out: they are the same in every row, or say nothing to a reader. */
 const HIDDEN = ['Time', '__name__', 'alertstate'];
 
@@ -101,7 +104,7 @@ function* variables(spec: DashboardSpec) {
     .label('Export interval')
     .description('How often the workers export metrics: what OTEL_METRIC_EXPORT_INTERVAL says.')
     .values('1s,5s,10s,15s,30s,1m')
-    .current({ text: '10s', value: '10s', selected: true });
+    .current({ text: EXPORT_INTERVAL, value: EXPORT_INTERVAL, selected: true });
 }
 
 function choice(name: string, label: string, query: string): QueryVariableBuilder {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { dashboardJson } from '../../src/dashboards/generate.ts';
 import { metricsDocument } from '../../src/dashboards/metrics-doc.ts';
 import { DASHBOARDS } from '../../src/dashboards/panels.ts';
+import { spanChapter } from '../../src/dashboards/span-doc.ts';
 import { METRICS } from '../../src/model/metrics.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -20,7 +21,8 @@ test('the committed dashboards are what the generator gives, the same each time'
 test('docs/metrics.md is what the table gives and has a line for each metric', () => {
   const text = readFileSync(resolve(root, 'docs/metrics.md'), 'utf8');
   assert.equal(metricsDocument(), text, 'docs/metrics.md: run "npm run generate"');
-  const lines = text.split('\n').filter((line) => line.startsWith('| `'));
+  const chapters = text.slice(0, text.indexOf('## Alerts'));
+  const lines = chapters.split('\n').filter((line) => line.startsWith('| `'));
   for (const name of Object.keys(METRICS))
     assert.equal(lines.filter((line) => line.startsWith(`| \`${name}\` |`)).length, 1, name);
 });
@@ -51,4 +53,9 @@ test('a metric outside every chapter is refused', () => {
     () => metricsDocument({ 'weather.rain': METRICS['task.active'] }),
     /metric weather\.rain belongs to no chapter/,
   );
+});
+
+test('a span attribute without a text is refused', () => {
+  assert.match(spanChapter(['task.name'], { 'task.name': 'Name.' }), /^\| `task\.name` \| Name\. \|$/m);
+  assert.throws(() => spanChapter(['task.mood'], {}), /span attribute task\.mood has no text/);
 });

@@ -1,0 +1,54 @@
+import { startAttributes, usageAttributes } from '../model/run-attributes.ts';
+
+/** What each attribute of a run's span says. Those that the code sets and that are missing here stop the generator. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  'messaging.system': 'The queue library: bullmq.',
+  'messaging.operation.name': 'process',
+  'messaging.operation.type': 'process',
+  'messaging.destination.name': 'Name of the queue.',
+  'messaging.message.id': 'Id of the job.',
+  'task.name': 'Name of the task: what the queue library calls the name of a job.',
+  'task.attempt': 'Which attempt this is; 1 is the first.',
+  'task.cpu.time': 'CPU time of the main thread in this run, in seconds.',
+  'task.event_loop.block.duration': 'Longest time that the run kept the event loop to itself, in seconds.',
+  'task.network.requests': 'HTTP requests that the run started.',
+  'task.network.io.receive': 'Bytes that these requests received.',
+  'task.network.io.transmit': 'Bytes that these requests sent.',
+  'task.wait.duration': 'Time from ready to picked up, in seconds; absent where unknown.',
+  'messaging.message.body.size':
+    'Size of the payload as `task.payload.size` measures it; absent where unknown.',
+  'task.cpu.quality': 'What `task.cpu.time` is worth: the same values as the attribute of the metric.',
+  'error.type': 'Class or code of the error; present when the run failed.',
+};
+
+/** The chapter on spans. Throws when the code sets an attribute that has no text. */
+export function spanChapter(
+  set: readonly string[] = attributesOfCode(),
+  texts: Readonly<Record<string, string>> = ATTRIBUTES,
+): string {
+  for (const name of set)
+    if (texts[name] === undefined) throw new Error(`span attribute ${name} has no text`);
+  return [
+    '## Spans\n',
+    'Each handler run is one span `process <queue>` of kind CONSUMER. It links to the span of the producer when the job ' +
+      'carries one. A failed run has the status ERROR and an event `exception`.\n',
+    '| Attribute | Meaning |',
+    '| --- | --- |',
+    ...Object.entries(texts).map(([name, text]) => `| \`${name}\` | ${text} |`),
+    '',
+  ].join('\n');
+}
+
+function attributesOfCode(): string[] {
+  const run = { framework: '', queue: '', task: '', jobId: '', attempt: 1 };
+  const usage = {
+    waitMs: 0,
+    cpuMs: 0,
+    blockMs: 0,
+    requests: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    payloadBytes: 0,
+  };
+  return [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];
+}
