@@ -41,6 +41,11 @@ export function rate(
   return `rate(${series(name, only, part)}[$__rate_interval])`;
 }
 
+/** Increase of a counter over the rate interval. */
+export function increase(name: MetricName): string {
+  return `increase(${series(name)}[$__rate_interval])`;
+}
+
 export function sumBy(labels: readonly string[], expr: string): string {
   return labels.length === 0 ? `sum(${expr})` : `sum by (${labels.join(', ')}) (${expr})`;
 }

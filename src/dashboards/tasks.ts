@@ -1,11 +1,14 @@
-import { firing, maxBy, quantile, rate, series, sumBy, TASK, TASK_LEGEND } from './queries.ts';
+import { firing, increase, maxBy, quantile, rate, series, sumBy, TASK, TASK_LEGEND } from './queries.ts';
 import type { DashboardSpec, PanelSpec } from './spec.ts';
 
 const FIRST_ATTEMPT = ['task_retry="false"'];
 
 /** Both outcomes start at 0 when a task is first seen, so both sides of the division have the same tasks. */
 const failureRatio = `${sumBy(TASK, rate('task.runs', ['task_outcome="failure"']))} / ${sumBy(TASK, rate('task.runs'))}`;
-const requestsPerRun = `${sumBy(TASK, rate('task.network.requests'))} / ${sumBy(TASK, rate('task.runs'))}`;
+/** Runs in flight count as runs, since their requests are counted already. */
+const requestsPerRun =
+  `${sumBy(TASK, increase('task.network.requests'))} / ` +
+  `(${sumBy(TASK, increase('task.runs'))} + ${sumBy(TASK, series('task.active'))})`;
 const cpuShare = `${sumBy(TASK, rate('task.cpu.time'))} / on () group_left () ${sumBy([], rate('process.cpu.time'))}`;
 
 const overview: PanelSpec = {
@@ -172,7 +175,7 @@ export const tasks: DashboardSpec = {
       panels: [
         {
           title: 'Requests per run',
-          description: 'HTTP requests that handler runs started, per finished run.',
+          description: 'HTTP requests that handler runs started, per run, those in flight included.',
           kind: 'timeseries',
           unit: 'short',
           targets: [{ expr: requestsPerRun, legend: TASK_LEGEND }],

@@ -1,5 +1,5 @@
 import type { MetricName } from '../model/metrics.ts';
-import { firing, maxBy, quantile, rate, series, sumBy } from './queries.ts';
+import { firing, increase, maxBy, quantile, rate, series, sumBy } from './queries.ts';
 import type { DashboardSpec, PanelSpec, TargetSpec } from './spec.ts';
 
 const INSTANCE = ['instance'];
@@ -148,7 +148,7 @@ const containerRow: readonly PanelSpec[] = [
     'Processes of the control group that the kernel killed for memory, per rate interval.',
     [
       {
-        expr: sumBy(INSTANCE, `increase(${series('taskwarden.container.oom_kills')}[$__rate_interval])`),
+        expr: sumBy(INSTANCE, increase('taskwarden.container.oom_kills')),
         legend: AT,
         mayBeEmpty: NO_CGROUP,
       },
