@@ -12,7 +12,7 @@ import {
   toFloat,
 } from './humanize.ts';
 import { quote, sprintf } from './printf.ts';
-import { replaceAll, searchPattern } from './regexp.ts';
+import { replaceAll, searchMatches } from './regexp.ts';
 import {
   display,
   type GoMap,
@@ -57,7 +57,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = Object.assi
   reReplaceAll: define('sss', ([pattern, by, subject]) =>
     replaceAll(pattern as string, by as string, subject as string),
   ),
-  match: define('ss', ([pattern, subject]) => searchPattern(pattern as string).test(subject as string)),
+  match: define('ss', ([pattern, subject]) => searchMatches(pattern as string, subject as string)),
   safeHtml: text((value) => value),
   title: text((value) =>
     value.replace(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (_, before, letter) => before + letter.toUpperCase()),

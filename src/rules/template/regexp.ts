@@ -1,42 +1,45 @@
+import { RE2JS } from 're2js';
 import { TemplateExecError } from './values.ts';
 
-const cache = new Map<string, RegExp>();
-const MAX_CACHED = 200;
+const cache = new Map<string, RE2JS>();
+const CACHE_LIMIT = 200;
 
-/** A Go regular expression (unanchored, RE2 syntax) as a JavaScript one. */
-export function searchPattern(pattern: string): RegExp {
-  const known = cache.get(pattern);
-  if (known !== undefined) return known;
-  const made = translate(pattern);
-  if (cache.size >= MAX_CACHED) cache.clear();
-  cache.set(pattern, made);
-  return made;
+/** Whether a Go regular expression matches anywhere in `text`. */
+export function searchMatches(pattern: string, text: string): boolean {
+  return compile(pattern).matcher(text).find();
 }
 
 /** Go's ReplaceAllString: `$1`, `${1}` and `${name}` insert groups, `$$` a dollar. */
 export function replaceAll(pattern: string, by: string, text: string): string {
-  const shape = new RegExp(searchPattern(pattern), 'gu');
-  return text.replace(shape, (...match) => {
-    const named = typeof match.at(-1) === 'object' ? (match.at(-1) as Record<string, string>) : {};
-    return by.replace(/\$(?:\$|\{(\w+)\}|(\w+))/g, (all, braced, bare) => {
-      if (all === '$$') return '$';
-      const name: string = braced ?? bare;
-      const group = /^\d+$/.test(name) ? match[Number(name)] : named[name];
-      return typeof group === 'string' ? group : '';
-    });
-  });
+  const regex = compile(pattern);
+  const names = regex.namedGroups();
+  const matcher = regex.matcher(text);
+  let out = '';
+  let end = 0;
+  while (matcher.find()) {
+    const group = (name: string) => {
+      const at = /^\d+$/.test(name) ? Number(name) : (names[name] ?? -1);
+      return at >= 0 && at <= matcher.groupCount() ? (matcher.group(at) ?? '') : '';
+    };
+    out += text.slice(end, matcher.start());
+    out += by.replace(/\$(?:\$|\{(\w+)\}|(\w+))/g, (all, braced, bare) =>
+      all === '$$' ? '$' : group(braced ?? bare),
+    );
+    end = matcher.end();
+  }
+  return out + text.slice(end);
 }
 
-function translate(pattern: string): RegExp {
-  const flags = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = (flags === null ? pattern : pattern.slice(flags[0].length))
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\\A|\\z/g, (anchor) => (anchor === '\\A' ? '^' : '$'));
+function compile(pattern: string): RE2JS {
+  const known = cache.get(pattern);
+  if (known !== undefined) return known;
+  let made: RE2JS;
   try {
-    return new RegExp(body, `u${[...new Set(flags?.[1] ?? '')].join('')}`);
+    made = RE2JS.compile(pattern);
   } catch (error) {
-    throw new TemplateExecError(
-      `error parsing regexp: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new TemplateExecError(error instanceof Error ? error.message : String(error));
   }
+  if (cache.size >= CACHE_LIMIT) cache.clear();
+  cache.set(pattern, made);
+  return made;
 }

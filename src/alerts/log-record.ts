@@ -1,0 +1,120 @@
+import type { AlertTransition, RunReference } from '../model/alert.ts';
+
+export type LogAttribute = string | number | boolean | readonly string[];
+
+/** An OpenTelemetry log record, as data: an exporter gives it its resource, scope and encoding. */
+export interface AlertLogRecord {
+  /** Time of the transition, ms since the Unix epoch. */
+  readonly timestamp: number;
+  readonly eventName: typeof ALERT_EVENT;
+  readonly severityNumber: number;
+  readonly severityText: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, LogAttribute>>;
+  /** Of the first run that has a span: lowercase hex. */
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+}
+
+export const ALERT_EVENT = 'taskwarden.alert';
+
+/** Runs that one record names; `taskwarden.alert.runs.count` is how many there were. */
+const MAX_RUNS = 20;
+/** Longer texts are cut, so that a label cannot make a record too large to send. */
+const MAX_TEXT = 4096;
+
+const SEVERITIES: Readonly<Record<string, readonly [number, string]>> = {
+  critical: [17, 'ERROR'],
+  page: [17, 'ERROR'],
+  error: [17, 'ERROR'],
+  warning: [13, 'WARN'],
+  info: [9, 'INFO'],
+  none: [9, 'INFO'],
+};
+const INFO = [9, 'INFO'] as const;
+const WARN = [13, 'WARN'] as const;
+
+/** The attributes by which an alert is found beside the spans and metrics of its task. */
+const CONTEXT_LABELS = {
+  messaging_system: 'messaging.system',
+  messaging_destination_name: 'messaging.destination.name',
+  task_name: 'task.name',
+} as const;
+
+/**
+ * The log record of a transition. Times are ISO 8601 texts, ages seconds; the runs concerned are parallel arrays
+ * `taskwarden.alert.runs.*`, of which item i speaks of run i.
+ */
+export function alertLogRecord(transition: AlertTransition): AlertLogRecord {
+  const [severityNumber, severityText] = severity(transition);
+  const { annotations, name, runs, state } = transition;
+  const traced = runs.find((run) => run.traceId !== '' && run.spanId !== '');
+  return {
+    timestamp: transition.at,
+    eventName: ALERT_EVENT,
+    severityNumber,
+    severityText,
+    body: cut(
+      `${state === 'resolved' ? 'Resolved: ' : ''}${annotations.summary ?? annotations.message ?? name}`,
+    ),
+    attributes: attributesOf(transition),
+    traceId: traced?.traceId,
+    spanId: traced?.spanId,
+  };
+}
+
+function severity({ labels, state }: AlertTransition): readonly [number, string] {
+  if (state !== 'firing') return INFO;
+  return SEVERITIES[labels.severity?.toLowerCase() ?? ''] ?? WARN;
+}
+
+function attributesOf(transition: AlertTransition): Record<string, LogAttribute> {
+  const { labels, annotations, firedAt, resolvedAt } = transition;
+  const attributes: Record<string, LogAttribute> = {
+    'taskwarden.alert.name': transition.name,
+    'taskwarden.alert.state': transition.state,
+    'taskwarden.alert.previous_state': transition.previousState,
+    'taskwarden.alert.rule.group': transition.group,
+    'taskwarden.alert.expr': cut(transition.expr),
+    'taskwarden.alert.fingerprint': transition.fingerprint,
+    'taskwarden.alert.value': transition.value,
+    'taskwarden.alert.active_at': iso(transition.activeAt),
+  };
+  if (firedAt !== undefined) attributes['taskwarden.alert.fired_at'] = iso(firedAt);
+  if (resolvedAt !== undefined) attributes['taskwarden.alert.resolved_at'] = iso(resolvedAt);
+  for (const [label, attribute] of Object.entries(CONTEXT_LABELS)) {
+    const value = labels[label];
+    if (value !== undefined) attributes[attribute] = cut(value);
+  }
+  for (const [label, value] of Object.entries(labels))
+    attributes[`taskwarden.alert.label.${label}`] = cut(value);
+  for (const [name, value] of Object.entries(annotations))
+    attributes[`taskwarden.alert.annotation.${name}`] = cut(value);
+  return { ...attributes, ...runAttributes(transition.runs) };
+}
+
+function runAttributes(runs: readonly RunReference[]): Record<string, LogAttribute> {
+  if (runs.length === 0) return {};
+  const column = (text: (run: RunReference) => string) =>
+    runs.slice(0, MAX_RUNS).map((run) => cut(text(run)));
+  return {
+    'taskwarden.alert.runs.count': runs.length,
+    'taskwarden.alert.runs.messaging.system': column((run) => run.framework),
+    'taskwarden.alert.runs.messaging.destination.name': column((run) => run.queue),
+    'taskwarden.alert.runs.messaging.message.id': column((run) => run.jobId),
+    'taskwarden.alert.runs.task.name': column((run) => run.task),
+    'taskwarden.alert.runs.task.attempt': column((run) => String(run.attempt)),
+    'taskwarden.alert.runs.trace_id': column((run) => run.traceId),
+    'taskwarden.alert.runs.span_id': column((run) => run.spanId),
+    'taskwarden.alert.runs.age': column((run) => (run.ageMs / 1000).toFixed(3)),
+    'taskwarden.alert.runs.active': column((run) => String(run.active)),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
+}
