@@ -1,0 +1,83 @@
+export interface GcBudgetOptions {
+  /** Greatest share of time that full collections may pause the main thread, above 0. */
+  budget?: number;
+  /** Pause in ms beyond which no more collections are asked for: it would be felt by the jobs. */
+  longestPauseMs?: number;
+  /** Time on the clock of `nowMs` from which the warm-up counts; the first call of `wants` when left out. */
+  startMs?: number;
+}
+
+const WARM_UP_MS = 5000;
+const SHORTEST_INTERVAL_MS = 1000;
+const LONGEST_IDLE_MS = 30_000;
+/** Collections whose heap afterwards decides whether memory is flat. */
+const WINDOW = 6;
+const GROWTH_BYTES = 192 * 1024;
+const GROWTH_SHARE = 0.005;
+const WAKE_BYTES = 1024 * 1024;
+const WAKE_SHARE = 0.1;
+
+/**
+ * When a full collection may be asked for. The pauses stay below `budget` of all time, each collection paying with
+ * the wait after it; while memory is flat the wait doubles up to half a minute, until the heap rises again.
+ */
+export class GcBudget {
+  readonly #budget: number;
+  readonly #longestPauseMs: number;
+  #startMs: number | undefined;
+  #lastMs: number | undefined;
+  #pauseMs = 0;
+  #after: number[] = [];
+  #idleDoublings = 0;
+  /** Highest heap in use since the last collection, in bytes. */
+  #highest = 0;
+  /** Highest heap in use that turned out to be garbage: what is below it is no reason to look. */
+  #harmless = 0;
+
+  constructor(options: GcBudgetOptions = {}) {
+    this.#budget = options.budget ?? 0.005;
+    this.#longestPauseMs = options.longestPauseMs ?? 200;
+    this.#startMs = options.startMs;
+  }
+
+  /** Whether to collect now. `nowMs` never goes back; `usedHeap` is the main thread's heap in use, in bytes. */
+  wants(nowMs: number, usedHeap: number): boolean {
+    this.#startMs ??= nowMs;
+    this.#highest = Math.max(this.#highest, usedHeap);
+    if (nowMs - this.#startMs < WARM_UP_MS) return false;
+    if (this.#lastMs === undefined) return true;
+    if (this.#pauseMs > this.#longestPauseMs) return false;
+    const waited = nowMs - this.#lastMs;
+    const interval = Math.max(SHORTEST_INTERVAL_MS, this.#pauseMs / this.#budget);
+    if (waited < interval) return false;
+    if (usedHeap - this.#harmless > Math.max(WAKE_BYTES, WAKE_SHARE * this.#harmless)) return true;
+    return waited >= Math.max(interval, Math.min(LONGEST_IDLE_MS, interval * 2 ** this.#idleDoublings));
+  }
+
+  /** Notes a full collection that ended at `nowMs`, asked for or not: its pause and the heap in bytes after it. */
+  record(nowMs: number, pauseMs: number, usedHeapAfter: number): void {
+    this.#lastMs = nowMs;
+    this.#pauseMs = pauseMs;
+    this.#after.push(usedHeapAfter);
+    if (this.#after.length > WINDOW) this.#after.shift();
+    if (this.#isFlat()) {
+      this.#idleDoublings++;
+      this.#harmless = Math.max(this.#harmless, this.#highest);
+    } else {
+      this.#idleDoublings = 0;
+    }
+    this.#highest = 0;
+  }
+
+  #isFlat(): boolean {
+    if (this.#after.length < WINDOW) return false;
+    const half = WINDOW / 2;
+    const before = median(this.#after.slice(0, half));
+    const growth = median(this.#after.slice(half)) - before;
+    return growth < Math.max(GROWTH_BYTES, GROWTH_SHARE * before);
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}

@@ -1,0 +1,91 @@
+import { type Basis, type Coefficient, type Column, coefficient } from './regression.ts';
+import type { Columns } from './sample-window.ts';
+import { type Candidate, candidatesOf, nuisanceOf, select, withAll } from './selection.ts';
+
+/** A task whose runs leave heap behind, as far as one look at the samples tells. */
+export interface Suspect {
+  readonly task: string;
+  /** Bytes per run. */
+  readonly retained: Coefficient;
+}
+
+export interface SuspectLimits {
+  /** Standard errors that a coefficient must be above 0. */
+  readonly confidence: number;
+  /** Bytes that the samples must have gained through a task, below which a cache that fills looks the same. */
+  readonly minGrowthBytes: number;
+}
+
+/** Standard errors that a task must keep while a rival explanation is given its chance. */
+const RIVAL_CONFIDENCE = 3;
+/** Where the samples are cut to see whether growth went on, as shares of their number. */
+const CUTS = [1 / 2, 2 / 3, 3 / 4, 5 / 6] as const;
+
+/** Tasks that explain the growth of the heap, that hold against every other explanation, and go on. */
+export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[] {
+  const { heap } = columns;
+  const nuisance = nuisanceOf(columns);
+  const candidates = candidatesOf(columns, nuisance);
+  const chosen = select(nuisance, candidates, heap, limits.confidence);
+  const suspects: Suspect[] = [];
+  for (const candidate of chosen) {
+    const { task, values } = candidate;
+    if (task === undefined) continue;
+    const beside = withAll(
+      nuisance,
+      chosen.filter((other) => other !== candidate),
+    );
+    const retained = coefficient(beside, values, heap);
+    if (retained === undefined || retained.value * values.at(-1)! < limits.minGrowthBytes) continue;
+    const rivals = candidates.filter((other) => !chosen.includes(other));
+    if (!holdsAgainst(rivals, beside, values, heap)) continue;
+    // What would be said if there were no such task: it must add to that too.
+    const without = candidates.filter((other) => other !== candidate);
+    const instead = withAll(nuisance, select(nuisance, without, heap, limits.confidence));
+    if ((coefficient(instead, values, heap)?.z ?? 0) < limits.confidence) continue;
+    if (goesOn(beside, values, heap)) suspects.push({ task, retained });
+  }
+  return suspects;
+}
+
+/** Growth over time, in bytes/s, that `suspects` do not explain; undefined while it cannot be told from none. */
+export function unexplainedGrowth(
+  columns: Columns,
+  suspects: readonly Suspect[],
+  limits: SuspectLimits,
+): number | undefined {
+  const rest = Float64Array.from(columns.heap);
+  for (const { task, retained } of suspects) {
+    const runs = columns.tasks.get(task);
+    if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= retained.value * runs[i]!;
+  }
+  const nuisance = nuisanceOf(columns);
+  const slope = coefficient(nuisance, columns.time, rest);
+  if (slope === undefined || slope.z < limits.confidence) return undefined;
+  if (slope.value * columns.time.at(-1)! < limits.minGrowthBytes) return undefined;
+  return goesOn(nuisance, columns.time, rest) ? slope.value : undefined;
+}
+
+function holdsAgainst(rivals: readonly Candidate[], beside: Basis, values: Column, heap: Column): boolean {
+  return rivals.every((rival) => {
+    const fit = coefficient(beside.with(rival.values), values, heap);
+    return fit !== undefined && fit.z >= RIVAL_CONFIDENCE;
+  });
+}
+
+/**
+ * Whether growth goes on: `x` is cut in two, and its later part must leave as much behind as the earlier. It is
+ * asked to show it in the newest half, and not to show the contrary in any shorter stretch.
+ */
+function goesOn(others: Basis, x: Column, heap: Column): boolean {
+  return CUTS.every((cut, i) => {
+    const edge = x[Math.floor(x.length * cut)]!;
+    const earlier = x.map((value) => Math.min(value, edge));
+    const later = x.map((value) => Math.max(value - edge, 0));
+    const before = coefficient(others.with(later), earlier, heap);
+    const after = coefficient(others.with(earlier), later, heap);
+    if (before === undefined || after === undefined) return i > 0;
+    if (i === 0 && after.z < 2) return false;
+    return after.value + 2 * after.standardError >= before.value / 2;
+  });
+}
