@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Small kernel files below a root (`/`, or a copy in a test). Reads are synchronous: the thread pool behind asynchronous ones
+ * is shared with the application, and is slow just when the figures matter. What cannot be read is undefined.
+ */
+export class KernelFiles {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  text(path: string): string | undefined {
+    try {
+      return readFileSync(join(this.#root, path), 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The number that a file consists of. */
+  number(path: string): number | undefined {
+    return parseNumber(this.text(path));
+  }
+
+  /** The number after a key at the start of a line, as in `memory.stat`. */
+  entry(path: string, key: string): number | undefined {
+    const line = this.text(path)
+      ?.split('\n')
+      .find((candidate) => candidate.startsWith(`${key} `));
+    return parseNumber(line?.slice(key.length));
+  }
+
+  exists(path: string): boolean {
+    return statSync(join(this.#root, path), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Entries of a folder. */
+  count(path: string): number | undefined {
+    try {
+      // Since Linux 6.2 the size of a /proc/PID/fd is the number of its entries, which spares listing thousands.
+      const { size } = statSync(join(this.#root, path));
+      return path.startsWith('/proc/') && size > 0 ? size : readdirSync(join(this.#root, path)).length;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function parseNumber(text: string | undefined): number | undefined {
+  const trimmed = text?.trim();
+  return trimmed !== undefined && /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : undefined;
+}
