@@ -18,6 +18,8 @@ import { scalarOffset } from './scalar-position.ts';
 /** A rule file with more UTF-16 units, or with more nodes once its aliases are followed, is refused. */
 const MAX_LENGTH = 1024 * 1024;
 const MAX_NODES = 200_000;
+/** Merge keys within merge keys: a mapping that merges itself would go on for ever. */
+const MAX_MERGES = 20;
 /** Errors of one file that are kept; a broken file has one cause and many echoes. */
 const MAX_ERRORS = 50;
 
@@ -41,6 +43,7 @@ export class YamlReader {
   /** Anchored nodes by name, in the order of the file. */
   readonly #anchors = new Map<string, Node[]>();
   #nodes = 0;
+  #merges = 0;
 
   constructor(text: string, file: string) {
     this.#text = text.replace(/^\uFEFF/, '');
@@ -58,7 +61,7 @@ export class YamlReader {
       lineCounter: this.#lines,
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     } as const;
     let document: Document;
     try {
@@ -152,8 +155,15 @@ export class YamlReader {
 
   /** The entries that a merge key brings in: of one mapping or of several. */
   #merge(value: Node | null, what: string, allowed?: readonly string[]): Entry[] {
+    if (this.#merges >= MAX_MERGES) {
+      this.fail(value ?? 0, `${what}: merge keys are nested more than ${MAX_MERGES} deep`);
+      return [];
+    }
+    this.#merges++;
     const sources = isSeq(value) ? (this.items(value, what) ?? []) : [value];
-    return sources.flatMap((source) => this.entries(source, `${what}, merged`, allowed) ?? []);
+    const entries = sources.flatMap((source) => this.entries(source, `${what}, merged`, allowed) ?? []);
+    this.#merges--;
+    return entries;
   }
 
   #follow(node: Node | null): Node | null {
@@ -166,14 +176,15 @@ export class YamlReader {
     return isScalar(target) && target.value === null ? null : target;
   }
 
-  #anchored(alias: Alias): Node | null {
+  #anchored(alias: Alias): Node {
     const before = (alias.range?.[0] ?? 0) - 1;
     const target = this.#anchors.get(alias.source)?.findLast((node) => (node.range?.[0] ?? 0) <= before);
     if (target === undefined) this.fail(alias, `alias *${alias.source} has no anchor before it`);
-    return target ?? null;
+    return target ?? alias;
   }
 
   #mismatch(node: Node, what: string, wanted: string): undefined {
+    if (isAlias(node)) return; // It led nowhere, which has been said.
     const found = isMap(node) ? 'a mapping' : isSeq(node) ? 'a list' : `"${String((node as Scalar).value)}"`;
     this.fail(node, `${what} must be ${wanted}, not ${found}`);
   }
