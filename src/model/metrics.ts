@@ -329,7 +329,8 @@ const table = {
     unit: 'By',
     source: 'taskwarden',
     attributes: [],
-    description: 'Memory limit of the control group; absent when there is none.',
+    description:
+      'Least memory limit of the control group and its visible parents; absent when there is none.',
     quality: 'From cgroup v1 or v2.',
   },
   'taskwarden.container.cpu.limit': {
@@ -337,7 +338,8 @@ const table = {
     unit: '{cpu}',
     source: 'taskwarden',
     attributes: [],
-    description: 'CPU quota of the control group in CPUs; absent when there is none.',
+    description:
+      'Least CPU quota of the control group and its visible parents, in CPUs; absent when there is none.',
     quality: 'From cgroup v1 or v2.',
   },
   'taskwarden.container.cpu.throttled': {
@@ -377,24 +379,26 @@ const table = {
     unit: 'By',
     source: 'semconv',
     attributes: ['system.memory.state'],
-    description: 'Memory of the machine: used, free, available.',
-    quality: 'From systeminformation.',
+    description:
+      'Memory of the machine: used, available (what programs may still have; with used it makes up all), free (of that, in no use at all).',
+    quality: 'From systeminformation on Linux, from Node.js elsewhere.',
   },
   'system.network.io': {
     kind: 'counter',
     unit: 'By',
     source: 'semconv',
     attributes: ['network.interface.name', 'network.io.direction'],
-    description: 'Bytes through each network interface of the machine.',
-    quality: 'From systeminformation.',
+    description:
+      'Bytes through each network interface of the machine, or of the container where it has its own.',
+    quality: 'From /proc/net/dev; Linux only, and the first 32 interfaces that carry something.',
   },
   'system.network.errors': {
     kind: 'counter',
     unit: '{error}',
     source: 'semconv',
     attributes: ['network.interface.name', 'network.io.direction'],
-    description: 'Errors on each network interface of the machine.',
-    quality: 'From systeminformation.',
+    description: 'Errors on each network interface of the machine, or of the container where it has its own.',
+    quality: 'From /proc/net/dev; Linux only, and the first 32 interfaces that carry something.',
   },
   // The agent itself
   'taskwarden.records.dropped': {
