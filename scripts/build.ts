@@ -1,0 +1,51 @@
+/** Builds dist/: two bundles a side of the wall, code that is rarely needed as chunks of its own, and the types. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+const dist = resolve(root, 'dist');
+
+/** What stays a dependency: loaded rarely, or by nobody but the host. */
+const EXTERNAL = ['systeminformation', 'ioredis', 'bullmq'];
+
+const common: BuildOptions & { outdir: string } = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  splitting: true,
+  outdir: dist,
+  external: EXTERNAL,
+  mainFields: ['module', 'main'],
+  legalComments: 'none',
+  // Bundled CommonJS packages ask for built-in modules by require.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+  },
+};
+
+rmSync(dist, { recursive: true, force: true });
+// The main side apart from the agent's: it must not share chunks with what it must not load. `yaml` is external here, for it is loaded
+// by a configuration file alone.
+await build({
+  ...common,
+  banner: { js: '' },
+  external: [...EXTERNAL, 'yaml'],
+  entryPoints: { index: 'src/index.ts', register: 'src/register.ts' },
+  chunkNames: 'main-[hash]',
+});
+await build({
+  ...common,
+  entryPoints: { agent: 'src/agent/thread.ts' },
+  chunkNames: 'agent-[hash]',
+  minifySyntax: true,
+});
+await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
+chmodSync(resolve(dist, 'cli.js'), 0o755);
+
+execFileSync(process.execPath, [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'src'], {
+  stdio: 'inherit',
+});

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CURRENT, I32 } from '../../src/bridge/protocol.ts';
+import { EXACT, mainSide, runInfo, spin } from '../helpers/main-side.ts';
+
+test('a handler that returns, resolves, throws or rejects does so as before', async () => {
+  const { tasks, drain } = mainSide();
+  const error = new RangeError('no');
+  assert.equal(
+    tasks.run(runInfo, () => 7),
+    7,
+  );
+  const promise = Promise.resolve('later');
+  assert.equal(
+    tasks.run(runInfo, () => promise),
+    promise,
+    'the very promise of the handler',
+  );
+  assert.equal(await promise, 'later');
+  assert.throws(
+    () =>
+      tasks.run(runInfo, () => {
+        throw error;
+      }),
+    (thrown) => thrown === error,
+  );
+  await assert.rejects(
+    tasks.run(runInfo, () => Promise.reject(error)),
+    (thrown) => thrown === error,
+  );
+  const runs = drain();
+  assert.deepEqual(
+    runs.map((run) => [run.failed, run.extra?.error?.type]),
+    [
+      [false, undefined],
+      [false, undefined],
+      [true, 'RangeError'],
+      [true, 'RangeError'],
+    ],
+  );
+});
+
+test('whatever is thrown is passed on and named as far as it has a name', async () => {
+  const { tasks, drain } = mainSide();
+  const hostile = {
+    toString() {
+      throw new Error('not even a text');
+    },
+  };
+  for (const thrown of [undefined, null, 'a text', 5, Symbol('s'), { message: 'like an error' }, hostile]) {
+    await assert.rejects(
+      () => tasks.run(runInfo, () => Promise.reject(thrown)),
+      (error) => error === thrown,
+    );
+  }
+  assert.deepEqual(new Set(drain().map((run) => run.extra?.error?.type)), new Set(['_OTHER']));
+});
+
+test("a foreign thenable's work is started once", async () => {
+  const { tasks, drain } = mainSide();
+  let started = 0;
+  const query = {
+    // biome-ignore lint/suspicious/noThenProperty: query builders are such objects
+    then(resolve: (value: string) => void) {
+      started++;
+      setTimeout(resolve, 1, 'rows');
+    },
+  };
+  assert.equal(await tasks.run(runInfo, () => query), 'rows');
+  assert.equal(started, 1);
+  assert.equal(drain().length, 1);
+});
+
+test('a run is in the table while it is in flight, and measured after it', async () => {
+  const { tasks, inbox, drain } = mainSide();
+  const done = tasks.run(
+    () => runInfo({ jobId: 'j7', attempt: 2, waitMs: -5, payloadBytes: 11 }),
+    () => sleep(20),
+  );
+  drain();
+  assert.deepEqual(
+    inbox.active().map(({ jobId, task }) => [jobId, task.task]),
+    [['j7', 'send']],
+  );
+  await done;
+  assert.equal(inbox.active().length, 0);
+  const [run] = drain();
+  assert.ok(run!.durationMs >= 19);
+  assert.equal(run!.waitMs, 0, 'a negative wait is clock skew');
+  assert.equal(run!.payloadBytes, 11);
+  assert.equal(run!.attempt, 2);
+  assert.ok(Math.abs(run!.startEpochMs - Date.now()) < 5000);
+});
+
+test('the current run is known through awaits, and nested runs shadow their parent', async () => {
+  const { tasks } = mainSide();
+  assert.equal(tasks.current(), undefined);
+  await tasks.run(
+    () => runInfo({ task: 'outer' }),
+    async () => {
+      await sleep(1);
+      assert.equal(tasks.current()?.task, 'outer');
+      await tasks.run(
+        () => runInfo({ task: 'inner' }),
+        async () => {
+          await sleep(1);
+          assert.equal(tasks.current()?.task, 'inner');
+        },
+      );
+      assert.equal(tasks.current()?.task, 'outer');
+    },
+  );
+  assert.equal(tasks.current(), undefined);
+});
+
+for (const part of ['describe', 'openScope', 'enter', 'end'] as const) {
+  test(`a fault in ${part} is counted and does not reach the handler`, async () => {
+    const fault = new Error('injected');
+    const fail = (): never => {
+      throw fault;
+    };
+    const whole = mainSide();
+    const scope = whole.sdk.open(runInfo());
+    const { tasks, faults } = mainSide({
+      tasks: {
+        openScope:
+          part === 'openScope'
+            ? fail
+            : () => ({
+                trace: '',
+                exportSpan: false,
+                enter: part === 'enter' ? fail : (call) => scope.enter(call),
+                end: part === 'end' ? fail : () => undefined,
+              }),
+      },
+    });
+    let calls = 0;
+    const result = await tasks.run(part === 'describe' ? fail : runInfo, async () => ++calls);
+    assert.equal(result, 1);
+    assert.equal(calls, 1);
+    assert.deepEqual(faults, [['run', fault]]);
+  });
+}
+
+test('a fault in the outbox does not reach the handler', async () => {
+  const { tasks, faults, outbox } = mainSide();
+  outbox.run = () => {
+    throw new Error('injected');
+  };
+  assert.equal(await tasks.run(runInfo, async () => 5), 5);
+  assert.equal(faults.length, 1);
+});
+
+test('exact metering: CPU of interleaved runs goes to each', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async () => {
+  const { tasks, cpu, drain } = mainSide();
+  cpu.start();
+  const work = async (ms: number): Promise<void> => {
+    for (let i = 0; i < 10; i++) {
+      await sleep(1);
+      spin(ms);
+    }
+  };
+  await Promise.all(
+    [2, 6].map((ms) =>
+      tasks.run(
+        () => runInfo({ task: `spin-${ms}` }),
+        () => work(ms),
+      ),
+    ),
+  );
+  cpu.stop();
+  const runs = new Map(drain().map((run) => [run.task.task, run]));
+  const share = runs.get('spin-6')!.cpuMs / (runs.get('spin-2')!.cpuMs + runs.get('spin-6')!.cpuMs);
+  assert.ok(share > 0.6 && share < 0.9, `share ${share}, truth 0.75`);
+  assert.equal(runs.get('spin-2')!.cpuQuality, 'exact');
+  assert.ok(runs.get('spin-6')!.blockMs >= 6);
+});
+
+test('exact metering: the holder of the thread is known', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async () => {
+  const { tasks, cpu, inbox, drain } = mainSide();
+  cpu.start();
+  await tasks.run(
+    () => runInfo({ jobId: 'holder' }),
+    async () => {
+      await sleep(1);
+      drain();
+      assert.equal(inbox.slot(inbox.current() as number)?.jobId, 'holder');
+    },
+  );
+  await sleep(1);
+  assert.equal(inbox.current(), undefined);
+  cpu.stop();
+});
+
+test('exact metering pauses when it costs more than its budget, and comes back', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async () => {
+  const { tasks, cpu, shared, drain } = mainSide({ cpu: { budget: 1e-9 } });
+  cpu.start();
+  await tasks.run(runInfo, async () => {
+    for (let i = 0; i < 100; i++) await null;
+    cpu.check(1000, 1000);
+  });
+  assert.equal(drain()[0]!.cpuQuality, 'warming', 'the run saw both modes');
+  assert.equal(shared.i32[I32.current], CURRENT.unknown);
+  await tasks.run(runInfo, async () => spin(3));
+  assert.equal(drain()[1]!.cpuQuality, 'sync_only');
+  assert.ok(drain()[1]!.cpuMs >= 3);
+  cpu.check(1000 + 31_000, 1000);
+  await tasks.run(runInfo, async () => {});
+  assert.equal(drain()[2]!.cpuQuality, 'exact');
+  cpu.stop();
+});
+
+test('sync metering counts up to the first await', async () => {
+  const { tasks, cpu, drain } = mainSide({ cpu: { mode: 'sync' } });
+  cpu.start();
+  await tasks.run(runInfo, async () => {
+    spin(5);
+    await sleep(1);
+    spin(30);
+  });
+  const [run] = drain();
+  assert.equal(run!.cpuQuality, 'sync_only');
+  assert.ok(run!.cpuMs >= 5 && run!.cpuMs < 30, `${run!.cpuMs} ms`);
+});
+
+test('metering switched off says so', async () => {
+  const { tasks, cpu, drain } = mainSide({ cpu: { mode: 'off' } });
+  cpu.start();
+  await tasks.run(runInfo, async () => spin(2));
+  assert.equal(drain()[0]!.cpuQuality, 'off');
+  assert.equal(drain()[0]!.cpuMs, 0);
+});
+
+test('work that outlives its run is not charged to it', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async () => {
+  const { tasks, cpu, drain } = mainSide();
+  cpu.start();
+  let detached: Promise<void> | undefined;
+  await tasks.run(runInfo, async () => {
+    detached = sleep(5).then(() => spin(30));
+  });
+  await detached;
+  await tasks.run(
+    () => runInfo({ task: 'next' }),
+    async () => {},
+  );
+  cpu.stop();
+  for (const run of drain()) assert.ok(run.cpuMs < 25, `${run.task.task}: ${run.cpuMs} ms`);
+});
