@@ -44,13 +44,18 @@ export interface LoadOptions {
   readonly cwd?: string;
 }
 
+/** The environment of this process: the one place that reads it. */
+export function environment(): Environment {
+  return process.env;
+}
+
 /**
  * Defaults, overridden by taskwarden.yaml, overridden by TASKWARDEN_* variables; and what OTEL_* variables say.
  * `TASKWARDEN_ENABLED=false` ends the reading: nothing else is looked at then.
  * @throws TaskwardenError TASKWARDEN_CONFIG for an unknown option or a value that is not allowed, TASKWARDEN_FILE and
  * TASKWARDEN_YAML for a file that cannot be read.
  */
-export function loadConfig({ env = process.env, cwd = process.cwd() }: LoadOptions = {}): Config {
+export function loadConfig({ env = environment(), cwd = process.cwd() }: LoadOptions = {}): Config {
   const enabled = fromEnv('enabled', env);
   if (enabled === false)
     return freeze({ ...DEFAULTS, ...untouched(env, cwd), enabled, sources: { enabled: 'env' } });

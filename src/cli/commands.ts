@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util';
+import { VERSION } from '../model/package.ts';
+import { type ExitCode, FINE, type Io, WRONG_USE } from './io.ts';
+
+const USAGE = `Usage:
+  taskwarden doctor [--json]               effective configuration, and what will be instrumented here
+  taskwarden rules check [--json] FILE...  check Prometheus rule files; a FILE may be a glob
+  taskwarden --version
+  taskwarden --help
+
+Exit codes: 0 all is well, 1 something was found, 2 wrong use.`;
+
+/** Runs the command that the arguments name. What a command needs is loaded for it alone. */
+export async function runCommand(args: readonly string[], io: Io): Promise<ExitCode> {
+  const parsed = parse(args);
+  if (typeof parsed === 'string') return wrongUse(io, parsed);
+  const { values, positionals } = parsed;
+  if (values.help) {
+    io.out(USAGE);
+    return FINE;
+  }
+  if (values.version) {
+    io.out(VERSION);
+    return FINE;
+  }
+  const json = values.json === true;
+  const [command, subcommand, ...files] = positionals;
+  if (command === 'doctor') {
+    if (subcommand !== undefined) return wrongUse(io, `doctor takes no argument "${subcommand}"`);
+    return runDoctor(io, json);
+  }
+  if (command === 'rules') {
+    if (subcommand !== 'check') return wrongUse(io, `unknown command "${positionals.slice(0, 2).join(' ')}"`);
+    if (files.length === 0) return wrongUse(io, 'rules check needs a file');
+    return runRulesCheck(io, files, json);
+  }
+  return wrongUse(io, command === undefined ? 'a command is missing' : `unknown command "${command}"`);
+}
+
+async function runDoctor(io: Io, json: boolean): Promise<ExitCode> {
+  const [{ doctor }, { LIBRARIES }, { compile }, { loadRuleFiles }] = await Promise.all([
+    import('./doctor.ts'),
+    import('../instrument/list.ts'),
+    import('../promql/promql.ts'),
+    import('../rules/load.ts'),
+  ]);
+  const supported = LIBRARIES.map(({ name, versions }) => ({ name, versions }));
+  const checkRules = (patterns: readonly string[], cwd: string): void =>
+    void loadRuleFiles(patterns, compile, cwd);
+  return doctor(io, { json, supported, checkRules });
+}
+
+async function runRulesCheck(io: Io, files: readonly string[], json: boolean): Promise<ExitCode> {
+  const [{ checkRuleFiles }, { compile }] = await Promise.all([
+    import('./rules-check.ts'),
+    import('../promql/promql.ts'),
+  ]);
+  return checkRuleFiles(io, files, { json, compile });
+}
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function wrongUse(io: Io, message: string): ExitCode {
+  io.err(`taskwarden: ${message}\n\n${USAGE}`);
+  return WRONG_USE;
+}

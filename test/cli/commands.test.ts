@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runCommand } from '../../src/cli/commands.ts';
+import { VERSION } from '../../src/model/package.ts';
+import { folder, world } from './fixture.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+async function run(...args: string[]) {
+  const { io, stdout, stderr } = world(folder());
+  const code = await runCommand(args, io);
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+/** The program itself, in a folder and with nothing but these variables. */
+function program(cwd: string, args: string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...args], {
+    cwd,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+test('help and version', async () => {
+  const help = await run('--help');
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage:\n {2}taskwarden doctor/);
+  assert.deepEqual(await run('-v'), { code: 0, stdout: VERSION, stderr: '' });
+});
+
+test('wrong use is exit code 2, with the usage on stderr', async () => {
+  const cases: [args: string[], message: RegExp][] = [
+    [[], /^taskwarden: a command is missing\n\nUsage:/],
+    [['doktor'], /unknown command "doktor"/],
+    [['rules'], /unknown command "rules"/],
+    [['rules', 'chek', 'a.yaml'], /unknown command "rules chek"/],
+    [['rules', 'check'], /rules check needs a file/],
+    [['doctor', 'now'], /doctor takes no argument "now"/],
+    [['doctor', '--jsno'], /Unknown option '--jsno'/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await run(...args);
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: '' }, args.join(' '));
+    assert.match(stderr, message);
+  }
+});
+
+test('the program: doctor', () => {
+  const cwd = folder({ 'node_modules/bullmq/package.json': '{"version":"1.91.1"}' });
+  const { status, stdout, stderr } = program(cwd, ['doctor'], { TASKWARDEN_LOG_LEVEL: 'info' });
+  assert.equal(stderr, '');
+  assert.match(stdout, /^ {2}log\.level +info {2}\(TASKWARDEN_LOG_LEVEL\)$/m);
+  assert.match(stdout, /^warning: found bullmq 1\.91\.1, supported >=/m);
+  assert.equal(status, 1);
+});
+
+test('the program: the shipped rules are fine, broken PromQL is not', () => {
+  const shipped = program(ROOT, ['rules', 'check', 'rules/*.yaml']);
+  assert.deepEqual({ status: shipped.status, stderr: shipped.stderr }, { status: 0, stderr: '' });
+  assert.match(shipped.stdout, /^rules\/tasks\.yaml: [1-9]\d* rules$/m);
+  const cwd = folder({
+    'a.yaml': 'groups:\n  - name: g\n    rules:\n      - record: r\n        expr: sum(\n',
+  });
+  const broken = program(cwd, ['rules', 'check', 'a.yaml']);
+  assert.equal(broken.status, 1);
+  assert.match(broken.stderr, /^a\.yaml:5:\d+: /);
+});
