@@ -36,7 +36,7 @@ export interface Config extends Settings {
   readonly nodeOptions: readonly string[];
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface LoadOptions {
   readonly env?: Environment;
@@ -55,7 +55,9 @@ export function environment(): Environment {
  * @throws TaskwardenError TASKWARDEN_CONFIG for an unknown option or a value that is not allowed, TASKWARDEN_FILE and
  * TASKWARDEN_YAML for a file that cannot be read.
  */
-export function loadConfig({ env = environment(), cwd = process.cwd() }: LoadOptions = {}): Config {
+export function loadConfig({ env: given = environment(), cwd = process.cwd() }: LoadOptions = {}): Config {
+  // Each look into process.env calls into the operating system; a copy is looked into for nothing.
+  const env: Environment = { ...given };
   const enabled = fromEnv('enabled', env);
   if (enabled === false)
     return freeze({ ...DEFAULTS, ...untouched(env, cwd), enabled, sources: { enabled: 'env' } });
