@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { TaskwardenError } from '../model/errors.ts';
 import { type ConfigFile, readConfigFile } from './file.ts';
+import { formatDuration } from './kinds.ts';
 import {
   DEFAULTS,
   keysOf,
@@ -73,12 +74,14 @@ export function loadConfig({ env: given = environment(), cwd = process.cwd() }: 
   const sources: Record<string, Source> = otelLevel === undefined ? {} : { 'log.level': 'env' };
   for (const path of Object.keys(OPTIONS)) {
     const own = path === 'enabled' ? enabled : fromEnv(path, env);
-    const value = own ?? (file === undefined ? undefined : fromFile(path, file, cwd));
+    // Read even where the environment wins: a mistake in the file is one all the same.
+    const inFile = file === undefined ? undefined : fromFile(path, file, cwd);
+    const value = own ?? inFile;
     if (value === undefined) continue;
     assign(settings, path, value);
     sources[path] = own === undefined ? 'file' : 'env';
   }
-  checkTogether(settings, file);
+  checkTogether(settings);
   const otel = readOtel(env, DEFAULTS.otel, warn);
   return freeze({ ...settings, ...untouched(env, cwd), otel, file: file?.path, sources, warnings });
 }
@@ -159,16 +162,15 @@ function otelLogLevel(env: Environment, warn: (text: string) => void): LogLevel 
   return level;
 }
 
-function checkTogether({ store, watch }: Settings, file: ConfigFile | undefined): void {
-  const where = file === undefined ? {} : { file: file.name };
-  if (store.retention < store.step)
-    throw new TaskwardenError('TASKWARDEN_CONFIG', 'store.retention must be at least store.step', where);
-  if (watch.threshold < 2 * watch.interval)
-    throw new TaskwardenError(
-      'TASKWARDEN_CONFIG',
-      'watch.threshold must be at least twice watch.interval',
-      where,
-    );
+function checkTogether({ store, watch }: Settings): void {
+  atLeast('store.retention', store.retention, 'store.step', store.step);
+  atLeast('watch.threshold', watch.threshold, 'twice watch.interval', 2 * watch.interval);
+}
+
+function atLeast(option: string, value: number, other: string, least: number): void {
+  if (value >= least) return;
+  const message = `${option} (${formatDuration(value)}) must be at least ${other} (${formatDuration(least)})`;
+  throw new TaskwardenError('TASKWARDEN_CONFIG', message);
 }
 
 function assign(settings: Settings, path: string, value: unknown): void {

@@ -35,17 +35,20 @@ export function readConfigFile(
   const name = explicit ?? DEFAULT_NAME;
   const path = resolve(cwd, name);
   if (explicit === undefined && !existsSync(path)) return undefined;
-  return { name, path, values: parseConfig(readText(path, name), name, options) };
+  return { name, path, values: parseConfig(readText(path, name, explicit !== undefined), name, options) };
 }
 
-function readText(path: string, name: string): string {
+function readText(path: string, name: string, explicit: boolean): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : String(cause);
-    const hint = `the configuration cannot be read: ${reason}; TASKWARDEN_CONFIG names it`;
-    throw new TaskwardenError('TASKWARDEN_FILE', hint, { file: name, cause });
+    const origin = explicit ? '; TASKWARDEN_CONFIG names it' : '';
+    throw new TaskwardenError('TASKWARDEN_FILE', `the configuration cannot be read: ${reason}${origin}`, {
+      file: name,
+      cause,
+    });
   }
 }
 

@@ -14,7 +14,8 @@ export const boolean: Kind<boolean> = {
   type: 'boolean',
   allowed: 'true or false',
   parse: (raw) => {
-    const text = String(raw).trim().toLowerCase();
+    const text = word(raw);
+    if (text === undefined) return undefined;
     return TRUE.includes(text) ? true : FALSE.includes(text) ? false : undefined;
   },
 };
@@ -58,8 +59,8 @@ export function choice<const Word extends string>(words: readonly Word[]): Kind<
     type: 'choice',
     allowed: words.join(', '),
     parse: (raw) => {
-      const text = String(raw).trim().toLowerCase();
-      return words.find((word) => word === text);
+      const text = word(raw);
+      return words.find((candidate) => candidate === text);
     },
   };
 }
@@ -105,6 +106,11 @@ export function formatDuration(ms: number): string {
     rest -= count * (UNITS_MS[unit] ?? 1);
   }
   return text === '' ? '0s' : text;
+}
+
+/** The text of a scalar, for comparison; a list must not pass as its only item. */
+function word(raw: unknown): string | undefined {
+  return typeof raw === 'object' ? undefined : String(raw).trim().toLowerCase();
 }
 
 function parseNumber(raw: unknown): number | undefined {

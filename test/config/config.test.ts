@@ -233,6 +233,18 @@ test('errors in the file have line and column', () => {
   }
 });
 
+test('a list is no scalar, and a mistake in the file is one even where a variable wins', () => {
+  assert.match(yamlFailure('cpu: { mode: [auto] }\n').message, /cpu\.mode: \["auto"\] is not allowed/);
+  assert.match(yamlFailure('network: [true]\n').message, /network: \[true\] is not allowed/);
+  const overridden = failure(() => withYaml('cpu: { mode: fast }\n', { TASKWARDEN_CPU_MODE: 'off' }));
+  assert.match(overridden.message, /cpu\.mode: "fast"/);
+});
+
+test('a folder in the place of the file cannot be read', () => {
+  const error = failure(() => loadConfig({ env: {}, cwd: folder({ 'taskwarden.yaml/x': '' }) }));
+  assert.equal(error.message, 'taskwarden.yaml: the configuration cannot be read: it is a folder');
+});
+
 test('an empty file, a comment alone and an empty group set nothing', () => {
   for (const yaml of ['', '# nothing\n', 'null\n', 'cpu:\n  # mode: off\n'])
     assert.deepEqual(withYaml(yaml).sources, {}, JSON.stringify(yaml));
@@ -256,7 +268,10 @@ test('a file that was asked for must be there', () => {
 test('options that contradict each other are an error', () => {
   assert.match(
     envFailure({ TASKWARDEN_STORE_STEP: '1m', TASKWARDEN_STORE_RETENTION: '30s' }).message,
-    /store\.retention must/,
+    /^store\.retention \(30s\) must be at least store\.step \(1m\)$/,
   );
-  assert.match(envFailure({ TASKWARDEN_WATCH_INTERVAL: '800ms' }).message, /watch\.threshold must/);
+  assert.match(
+    envFailure({ TASKWARDEN_WATCH_INTERVAL: '800ms' }).message,
+    /^watch\.threshold \(1s\) must be at least twice watch\.interval \(1s600ms\)$/,
+  );
 });
