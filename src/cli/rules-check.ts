@@ -26,7 +26,8 @@ export function checkRuleFiles(
   const checked = files.map((file) => checkFile(file, io.cwd, options.compile));
   for (const file of checked) {
     if (options.json) io.out(JSON.stringify(file));
-    else if (file.errors.length === 0) io.out(`${file.file}: ${file.rules} rules`);
+    else if (file.errors.length === 0)
+      io.out(`${file.file}: ${file.rules} ${file.rules === 1 ? 'rule' : 'rules'}`);
     for (const { message } of options.json ? [] : file.errors) io.err(message);
   }
   for (const pattern of unmatched) io.err(`${pattern}: no file matches`);

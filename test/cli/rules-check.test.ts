@@ -26,7 +26,7 @@ test('good files are counted', () => {
   ]);
   assert.deepEqual(
     { code, stdout, stderr },
-    { code: 0, stdout: 'r/a.yaml: 2 rules\nr/b.yaml: 1 rules', stderr: '' },
+    { code: 0, stdout: 'r/a.yaml: 2 rules\nr/b.yaml: 1 rule', stderr: '' },
   );
 });
 
