@@ -1,5 +1,5 @@
 import { type HeapObservation, SampleWindow } from './sample-window.ts';
-import { findSuspects, type Suspect, type SuspectLimits, unexplainedGrowth } from './suspects.ts';
+import { findSuspects, type SuspectLimits, unexplainedGrowth } from './suspects.ts';
 
 /** Heap that every run of a task leaves behind. */
 export interface RetainedEstimate {
@@ -80,25 +80,29 @@ export class GrowthEstimator {
 
   #look(): void {
     const all = this.#window.newest(Number.POSITIVE_INFINITY);
-    const suspects = new Map<string, { suspect: Suspect; samples: number }>();
-    const newest = all.length >= RECENT * 1.5 ? [this.#window.newest(RECENT)] : [];
-    for (const columns of [...newest, all]) {
-      for (const suspect of findSuspects(columns, this.#limits)) {
-        suspects.set(suspect.task, { suspect, samples: columns.length });
+    const views = all.length >= RECENT * 1.5 ? [all, this.#window.newest(RECENT)] : [all];
+    const found = new Map<string, RetainedEstimate>();
+    for (const view of views) {
+      for (const { task, retained } of findSuspects(view, this.#limits)) {
+        const lower = retained.value - CONFIDENCE * retained.standardError;
+        if (!found.has(task)) found.set(task, { bytesPerRun: retained.value, lower, samples: view.length });
       }
     }
-    for (const [task, { suspect, samples }] of suspects) {
-      const { value, standardError } = suspect.retained;
-      const estimate = { bytesPerRun: value, lower: value - CONFIDENCE * standardError, samples };
+    this.#stand(found);
+    const known = new Map([...this.#standings].map(([task, { estimate }]) => [task, estimate.bytesPerRun]));
+    const rests = views.map((view) => unexplainedGrowth(view, known, this.#limits));
+    this.#unattributed = rests.findLast((rest) => rest !== undefined);
+    this.#unattributedLooks = this.#unattributed === undefined ? 0 : this.#unattributedLooks + 1;
+  }
+
+  #stand(found: ReadonlyMap<string, RetainedEstimate>): void {
+    for (const [task, estimate] of found) {
       const before = this.#standings.get(task);
       const level = Math.min((before?.level ?? 0) + 1, HIGHEST_STANDING);
       this.#standings.set(task, { level, named: before?.named === true || level >= NAMED_AT, estimate });
     }
     for (const [task, standing] of this.#standings) {
-      if (!suspects.has(task) && --standing.level === 0) this.#standings.delete(task);
+      if (!found.has(task) && --standing.level === 0) this.#standings.delete(task);
     }
-    const accepted = [...suspects.values()].map(({ suspect }) => suspect);
-    this.#unattributed = unexplainedGrowth(newest[0] ?? all, accepted, this.#limits);
-    this.#unattributedLooks = this.#unattributed === undefined ? 0 : this.#unattributedLooks + 1;
   }
 }

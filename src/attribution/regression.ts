@@ -78,9 +78,14 @@ export function coefficient(others: Basis, x: Column, y: Column): Coefficient | 
   if (degrees < 1 || !(squares > COLLINEAR * dot(x, x))) return undefined;
   const unexplained = others.residual(y);
   const value = dot(rest, unexplained) / squares;
-  const errors = unexplained.map((each, i) => each - value * rest[i]!);
-  const scores = errors.map((each, i) => each * rest[i]!);
-  const independent = (dot(errors, errors) / degrees) * squares;
+  const scores = new Float64Array(y.length);
+  let errors = 0;
+  for (let i = 0; i < scores.length; i++) {
+    const error = unexplained[i]! - value * rest[i]!;
+    errors += error * error;
+    scores[i] = error * rest[i]!;
+  }
+  const independent = (errors / degrees) * squares;
   const correlated = longRunVariance(scores) * (y.length / degrees);
   // In a small sample the robust variance can come out too small by chance: never trust it below the plain one.
   const standardError = Math.sqrt(Math.max(independent, correlated, Number.MIN_VALUE)) / squares;

@@ -24,6 +24,7 @@ const CUTS = [1 / 2, 2 / 3, 3 / 4, 5 / 6] as const;
 /** Tasks that explain the growth of the heap, that hold against every other explanation, and go on. */
 export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[] {
   const { heap } = columns;
+  if (Math.max(...heap) - Math.min(...heap) < limits.minGrowthBytes) return [];
   const nuisance = nuisanceOf(columns);
   const candidates = candidatesOf(columns, nuisance);
   const chosen = select(nuisance, candidates, heap, limits.confidence);
@@ -48,16 +49,19 @@ export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[]
   return suspects;
 }
 
-/** Growth over time, in bytes/s, that `suspects` do not explain; undefined while it cannot be told from none. */
+/**
+ * Growth over time, in bytes/s, that is left once `known` bytes per run of each task are taken off; undefined while
+ * it cannot be told from none.
+ */
 export function unexplainedGrowth(
   columns: Columns,
-  suspects: readonly Suspect[],
+  known: ReadonlyMap<string, number>,
   limits: SuspectLimits,
 ): number | undefined {
   const rest = Float64Array.from(columns.heap);
-  for (const { task, retained } of suspects) {
+  for (const [task, bytesPerRun] of known) {
     const runs = columns.tasks.get(task);
-    if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= retained.value * runs[i]!;
+    if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= bytesPerRun * runs[i]!;
   }
   const nuisance = nuisanceOf(columns);
   const slope = coefficient(nuisance, columns.time, rest);

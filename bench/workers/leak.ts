@@ -1,12 +1,34 @@
 /**
- * A worker of ten task types, run as its own process by retained.ts: `node --expose-gc leak-worker.ts SEED SECONDS
- * VARIANT`. Prints one JSON line for each change of what the estimator says, and a last one with the final state.
+ * A worker of ten task types, run as its own process by retained.ts: `node --expose-gc leak.ts SEED SECONDS VARIANT
+ * [trace]`. Prints one JSON line for each change of what the estimator says, and a last one with the final state.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GcBudget } from '../src/attribution/gc-budget.ts';
-import { GrowthEstimator } from '../src/attribution/growth.ts';
+import { GcBudget } from '../../src/attribution/gc-budget.ts';
+import { GrowthEstimator, type RetainedEstimate } from '../../src/attribution/growth.ts';
 
-export type Variant = 'leak50k' | 'leak10k' | 'none' | 'cache8m' | 'leak50k+cache4m' | 'cache2m';
+export type Variant =
+  | 'leak50k'
+  | 'leak50k+cache4m'
+  | 'leak50k+cache8m'
+  | 'leak10k'
+  | 'cache2m'
+  | 'cache8m'
+  | 'none';
+
+/** One line of output. */
+export interface Row {
+  /** Since the process began. */
+  seconds: number;
+  /** By task. */
+  estimates: Record<string, RetainedEstimate>;
+  /** Whether growth was reported that no task is blamed for. */
+  growth: boolean;
+  collections: number;
+  /** Share of the time that full collections paused the process. */
+  pausedShare: number;
+  /** Longest time that one observation took the estimator. */
+  lookMs: number;
+}
 
 const [, , seedText = '1', secondsText = '60', variant = 'leak50k', trace = ''] = process.argv;
 const collect = globalThis.gc as () => void;
