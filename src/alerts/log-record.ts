@@ -1,20 +1,7 @@
 import type { AlertTransition, RunReference } from '../model/alert.ts';
+import type { LogData } from '../model/log.ts';
 
-export type LogAttribute = string | number | boolean | readonly string[];
-
-/** An OpenTelemetry log record, as data: an exporter gives it its resource, scope and encoding. */
-export interface AlertLogRecord {
-  /** Time of the transition, ms since the Unix epoch. */
-  readonly timestamp: number;
-  readonly eventName: typeof ALERT_EVENT;
-  readonly severityNumber: number;
-  readonly severityText: string;
-  readonly body: string;
-  readonly attributes: Readonly<Record<string, LogAttribute>>;
-  /** Of the first run that has a span: lowercase hex. */
-  readonly traceId: string | undefined;
-  readonly spanId: string | undefined;
-}
+type LogAttribute = string | number | boolean | readonly string[];
 
 export const ALERT_EVENT = 'taskwarden.alert';
 
@@ -23,14 +10,14 @@ const MAX_RUNS = 20;
 /** Longer texts are cut, so that a label cannot make a record too large to send. */
 const MAX_TEXT = 4096;
 
-const SEVERITIES: Readonly<Record<string, readonly [number, string]>> = {
-  critical: [17, 'ERROR'],
-  page: [17, 'ERROR'],
-  error: [17, 'ERROR'],
-  warning: [13, 'WARN'],
-  info: [9, 'INFO'],
-  none: [9, 'INFO'],
-};
+const SEVERITIES: ReadonlyMap<string, readonly [number, string]> = new Map([
+  ['critical', [17, 'ERROR']],
+  ['page', [17, 'ERROR']],
+  ['error', [17, 'ERROR']],
+  ['warning', [13, 'WARN']],
+  ['info', [9, 'INFO']],
+  ['none', [9, 'INFO']],
+]);
 const INFO = [9, 'INFO'] as const;
 const WARN = [13, 'WARN'] as const;
 
@@ -45,12 +32,13 @@ const CONTEXT_LABELS = {
  * The log record of a transition. Times are ISO 8601 texts, ages seconds; the runs concerned are parallel arrays
  * `taskwarden.alert.runs.*`, of which item i speaks of run i.
  */
-export function alertLogRecord(transition: AlertTransition): AlertLogRecord {
+export function alertLogRecord(transition: AlertTransition): LogData {
   const [severityNumber, severityText] = severity(transition);
   const { annotations, name, runs, state } = transition;
   const traced = runs.find((run) => run.traceId !== '' && run.spanId !== '');
   return {
-    timestamp: transition.at,
+    timeMs: transition.at,
+    observedTimeMs: transition.at,
     eventName: ALERT_EVENT,
     severityNumber,
     severityText,
@@ -65,7 +53,7 @@ export function alertLogRecord(transition: AlertTransition): AlertLogRecord {
 
 function severity({ labels, state }: AlertTransition): readonly [number, string] {
   if (state !== 'firing') return INFO;
-  return SEVERITIES[labels.severity?.toLowerCase() ?? ''] ?? WARN;
+  return SEVERITIES.get(labels.severity?.toLowerCase() ?? '') ?? WARN;
 }
 
 function attributesOf(transition: AlertTransition): Record<string, LogAttribute> {

@@ -1,5 +1,5 @@
 import { isScalar, type Node } from 'yaml';
-import { parseDuration } from './duration.ts';
+import { parseRuleDuration } from './duration.ts';
 import type { Entry, YamlReader } from './yaml-reader.ts';
 
 export function fields(entries: readonly Entry[] | undefined): Map<string, Entry> {
@@ -11,7 +11,7 @@ export function readDuration(reader: YamlReader, entry: Entry | undefined, what:
   if (entry === undefined || entry.value === null) return undefined;
   const text = reader.text(entry.value, what);
   if (text === undefined) return undefined;
-  const duration = parseDuration(text);
+  const duration = parseRuleDuration(text);
   if (duration === undefined)
     reader.fail(
       entry.value,

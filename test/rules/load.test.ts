@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TaskwardenError } from '../../src/model/errors.ts';
+import { compile } from '../../src/promql/promql.ts';
 import { findRuleFiles, loadRuleFiles, parseRuleFile } from '../../src/rules/load.ts';
 import { expandTemplate } from '../../src/rules/template.ts';
-import { compile } from './fake-promql.ts';
 
 const messages = (text: string) =>
   parseRuleFile(text, 'r.yaml', compile).errors.map((error) => error.message);
@@ -213,7 +213,7 @@ test('a broken expression is found at the line and column of the file, however i
     const place = `r.yaml:${row + 1}:${text.split('\n')[row]!.indexOf('§') + 1}: `;
     const [message = 'no error'] = messages(text);
     assert.ok(message.startsWith(place), `${way}: ${message}, wanted ${place}`);
-    assert.ok(message.endsWith('group "g", alert "A": parse error: unexpected "§"'), message);
+    assert.ok(message.endsWith('group "g", alert "A": parse error: unexpected character: \'§\''), message);
   }
 });
 

@@ -1,6 +1,6 @@
 import type { Labels } from '../../model/labels.ts';
 import type { Sample } from '../../model/queryable.ts';
-import { parseDuration } from '../duration.ts';
+import { parseRuleDuration } from '../duration.ts';
 import { compareValues, equalValues } from './compare.ts';
 import {
   humanize,
@@ -146,7 +146,7 @@ function stripDomain(hostPort: string): string {
 }
 
 function durationSeconds(value: string): number {
-  const ms = parseDuration(value);
+  const ms = parseRuleDuration(value);
   if (ms === undefined) throw new TemplateExecError(`not a valid duration string: ${quote(value)}`);
   return ms / 1000;
 }

@@ -1,3 +1,4 @@
+import { parseFloat64 } from '../../promql/format.ts';
 import { sprintf } from './printf.ts';
 import { special, TemplateExecError, type Value } from './values.ts';
 
@@ -54,17 +55,12 @@ export function timeText(seconds: number): string {
 export function toFloat(value: Value): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'string') return parseFloatText(value);
+  if (typeof value === 'string') {
+    const number = parseFloat64(value);
+    if (number !== undefined) return number;
+    throw new TemplateExecError(`parsing ${JSON.stringify(value)}: invalid syntax`);
+  }
   throw new TemplateExecError(`can't convert ${typeof value} to float`);
-}
-
-function parseFloatText(text: string): number {
-  const named = /^([+-]?)(?:inf|infinity)$/i.exec(text);
-  if (named !== null) return named[1] === '-' ? -Infinity : Infinity;
-  if (/^nan$/i.test(text)) return Number.NaN;
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text))
-    throw new TemplateExecError(`parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
 }
 
 function short(value: number): string {

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { alertPoints } from '../../src/alerts/active-series.ts';
+import { createNotifier, isNews } from '../../src/alerts/notifier.ts';
+import type { ActiveAlert } from '../../src/model/alert.ts';
+import { transition } from './transitions.ts';
+
+test('every sink gets every transition, whatever another throws', () => {
+  const got: string[] = [];
+  const errors: [unknown, string][] = [];
+  const fault = new Error('fault');
+  const notify = createNotifier(
+    [
+      { name: 'a', notify: ({ name }) => got.push(`a ${name}`) },
+      {
+        name: 'b',
+        notify: () => {
+          throw fault;
+        },
+      },
+      { name: 'c', notify: ({ name }) => got.push(`c ${name}`) },
+    ],
+    (error, sink) => errors.push([error, sink]),
+  );
+  notify(transition());
+  assert.deepEqual(got, ['a TaskBlocksEventLoop', 'c TaskBlocksEventLoop']);
+  assert.deepEqual(errors, [[fault, 'b']]);
+});
+
+test('news are alerts that fire, and the end of those that did', () => {
+  assert.ok(isNews(transition()));
+  assert.ok(isNews(transition({ state: 'resolved', previousState: 'firing' })));
+  assert.ok(!isNews(transition({ state: 'resolved', previousState: 'pending' })));
+  assert.ok(!isNews(transition({ state: 'pending' })));
+});
+
+test('ALERTS and ALERTS_FOR_STATE have what is pending or fires', () => {
+  const labels = { alertname: 'A' };
+  const alerts = (['pending', 'firing', 'resolved'] as const).map((state): ActiveAlert => {
+    return { ...transition({ labels, activeAt: 1999 }), state };
+  });
+  const since = { name: 'ALERTS_FOR_STATE', labels, value: 1 };
+  assert.deepEqual(alertPoints(alerts), [
+    { name: 'ALERTS', labels: { ...labels, alertstate: 'pending' }, value: 1 },
+    since,
+    { name: 'ALERTS', labels: { ...labels, alertstate: 'firing' }, value: 1 },
+    since,
+  ]);
+});
