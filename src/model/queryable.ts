@@ -8,11 +8,14 @@ export interface Matcher {
   readonly name: string;
   readonly type: MatchType;
   readonly value: string;
+  /** Whether a series whose label `name` has this value is meant. A label that a series lacks has the value ''. */
+  readonly matches: (value: string) => boolean;
 }
 
 /**
- * The samples of one series in a window, as views on shared columns: samples `start` to `end - 1`.
- * `present(i)` is false where the series has no sample at that tick, or a staleness marker.
+ * The samples of one series in a window, as views on shared columns: samples `start` to `end - 1`. They are valid until
+ * the next write to the store; `labels` is the same object for the same series every time, so that readers can hang
+ * what they derive from it in a WeakMap.
  */
 export interface SeriesView {
   readonly labels: Labels;
@@ -21,12 +24,15 @@ export interface SeriesView {
   readonly values: Float64Array;
   readonly start: number;
   readonly end: number;
-  /** 0 = no sample, 1 = sample, 2 = staleness marker; undefined when every tick of the window has a sample. */
+  /** By index: 0 = no sample, 1 = sample, 2 = staleness marker; undefined when every tick of the window has a sample. */
   readonly presence: Uint8Array | undefined;
 }
 
 export interface Queryable {
-  /** Series that match all matchers (`__name__` included) with ticks in (from, to], times in ms. */
+  /**
+   * Series that match all matchers (`__name__` included) with ticks in (from, to], times in ms. Series without such ticks
+   * are left out. Implementations may remember what `matchers` resolved to, by the identity of the array.
+   */
   select(matchers: readonly Matcher[], from: number, to: number): SeriesView[];
 }
 

@@ -1,0 +1,73 @@
+import type { Sample } from '../model/queryable.ts';
+import { type BinaryNode, changesMeaning, isComparison, isSetOperator, type SetOperator } from './ast.ts';
+import { dropName, Grouping } from './label-ops.ts';
+import { type Combine, planMatching } from './matching.ts';
+import { ARITHMETIC, COMPARISON } from './operators.ts';
+import { type Plan, type ScalarPlan, unique, type VectorPlan } from './plan.ts';
+
+export function planBinary(node: BinaryNode, left: Plan, right: Plan): Plan {
+  const { op } = node;
+  if (left.type === 'scalar' && right.type === 'scalar') {
+    return { type: 'scalar', at: scalars(combine(node), left.at, right.at) };
+  }
+  if (left.type === 'vector' && right.type === 'scalar') {
+    return { type: 'vector', at: elementwise(node, left.at, right.at, false) };
+  }
+  if (left.type === 'scalar' && right.type === 'vector') {
+    return { type: 'vector', at: elementwise(node, right.at, left.at, true) };
+  }
+  if (left.type !== 'vector' || right.type !== 'vector')
+    throw new TypeError(`${op} of ${left.type} and ${right.type}`);
+  const at = isSetOperator(op)
+    ? planSet(node, op, left.at, right.at)
+    : planMatching(node, combine(node), left.at, right.at);
+  return { type: 'vector', at };
+}
+
+function combine({ op, bool }: BinaryNode): Combine {
+  if (isSetOperator(op)) throw new TypeError(`${op} does not combine numbers`);
+  if (!isComparison(op)) return ARITHMETIC[op];
+  const holds = COMPARISON[op];
+  if (bool) return (a, b) => (holds(a, b) ? 1 : 0);
+  return (a, b) => (holds(a, b) ? a : undefined);
+}
+
+function scalars(operate: Combine, left: ScalarPlan, right: ScalarPlan): ScalarPlan {
+  return (context, t) => operate(left(context, t), right(context, t)) ?? Number.NaN;
+}
+
+/** A vector against a number. A comparison keeps the vector's value on whichever side it stands. */
+function elementwise(node: BinaryNode, vector: VectorPlan, scalar: ScalarPlan, swapped: boolean): VectorPlan {
+  const { op, bool } = node;
+  const operate = combine(node);
+  const filter = isComparison(op) && !bool ? COMPARISON[op] : undefined;
+  const drop = changesMeaning(node);
+  return (context, t) => {
+    const samples = vector(context, t);
+    const number = scalar(context, t);
+    if (filter !== undefined) {
+      return samples.filter(({ value }) => (swapped ? filter(number, value) : filter(value, number)));
+    }
+    const result: Sample[] = [];
+    for (const { labels, value } of samples) {
+      const combined = swapped ? operate(number, value) : operate(value, number);
+      result.push({ labels: drop ? dropName(labels) : labels, value: combined! });
+    }
+    return unique(result, samples);
+  };
+}
+
+function planSet(node: BinaryNode, op: SetOperator, left: VectorPlan, right: VectorPlan): VectorPlan {
+  const { labels, on } = node.matching;
+  const grouping = new Grouping(labels, !on);
+  return (context, t) => {
+    const leftSamples = left(context, t);
+    const rightSamples = right(context, t);
+    if (op === 'or') {
+      const seen = new Set(leftSamples.map((sample) => grouping.of(sample.labels)));
+      return [...leftSamples, ...rightSamples.filter((sample) => !seen.has(grouping.of(sample.labels)))];
+    }
+    const seen = new Set(rightSamples.map((sample) => grouping.of(sample.labels)));
+    return leftSamples.filter((sample) => seen.has(grouping.of(sample.labels)) === (op === 'and'));
+  };
+}

@@ -1,0 +1,112 @@
+import { quote } from './errors.ts';
+import { Lexer, type Token } from './lexer.ts';
+
+export const AGGREGATORS: ReadonlySet<string> = new Set([
+  'sum',
+  'avg',
+  'min',
+  'max',
+  'count',
+  'group',
+  'stddev',
+  'stdvar',
+  'topk',
+  'bottomk',
+  'quantile',
+  'count_values',
+]);
+
+/** Aggregators that Prometheus has behind a feature flag; here they are names like any other, refused with its words. */
+export const EXPERIMENTAL_AGGREGATORS: ReadonlySet<string> = new Set(['limitk', 'limit_ratio']);
+
+const WORD_OPERATORS: ReadonlySet<string> = new Set(['and', 'or', 'unless', 'atan2']);
+
+const KEYWORDS: ReadonlySet<string> = new Set([
+  'by',
+  'without',
+  'on',
+  'ignoring',
+  'group_left',
+  'group_right',
+  'bool',
+  'offset',
+]);
+
+/** The tokens of an expression with one token of look-ahead. */
+export class Cursor {
+  readonly #lexer: Lexer;
+  #current: Token;
+  #lastEnd = 0;
+
+  constructor(text: string) {
+    this.#lexer = new Lexer(text);
+    this.#current = this.#lexer.next();
+  }
+
+  get current(): Token {
+    return this.#current;
+  }
+
+  /** Where the last taken token ended. */
+  get lastEnd(): number {
+    return this.#lastEnd;
+  }
+
+  take(): Token {
+    const taken = this.#current;
+    this.#lastEnd = taken.end;
+    this.#current = this.#lexer.next();
+    return taken;
+  }
+
+  /** The keyword, aggregator or word operator at the cursor in lower case: PromQL does not mind their case. */
+  word(): string | undefined {
+    return this.#current.kind === 'identifier' ? this.#current.text.toLowerCase() : undefined;
+  }
+
+  isPunctuation(text: string): boolean {
+    return this.#current.kind === 'punctuation' && this.#current.text === text;
+  }
+
+  /** Takes the punctuation when it is there. */
+  skip(text: string): boolean {
+    if (!this.isPunctuation(text)) return false;
+    this.take();
+    return true;
+  }
+
+  expect(text: string, context: string, expected = quote(text)): void {
+    if (!this.skip(text)) this.unexpected(context, expected);
+  }
+
+  fail(offset: number, message: string): never {
+    return this.#lexer.fail(offset, message);
+  }
+
+  unexpected(context = '', expected = ''): never {
+    const where = context === '' ? '' : ` in ${context}`;
+    const instead = expected === '' ? '' : `, expected ${expected}`;
+    return this.fail(this.#current.start, `unexpected ${describe(this.#current)}${where}${instead}`);
+  }
+}
+
+/** A token as Prometheus names it in messages. */
+function describe({ kind, text }: Token): string {
+  const shown = text.length > 10 && kind !== 'identifier' ? `${quote(text.slice(0, 10))}...` : quote(text);
+  switch (kind) {
+    case 'end':
+      return 'end of input';
+    case 'punctuation':
+      return shown;
+    case 'operator':
+      return text === '=' ? shown : `<op:${text}>`;
+    case 'identifier': {
+      const word = text.toLowerCase();
+      if (KEYWORDS.has(word)) return `<${text}>`;
+      if (WORD_OPERATORS.has(word)) return `<op:${text}>`;
+      return AGGREGATORS.has(word) ? `<aggr:${text}>` : `identifier ${shown}`;
+    }
+    default:
+      return `${kind} ${shown}`;
+  }
+}

@@ -1,0 +1,107 @@
+import type { Labels } from '../model/labels.ts';
+import type { Sample } from '../model/queryable.ts';
+import { parseFloat64 } from './format.ts';
+import { Grouping, own } from './label-ops.ts';
+
+interface Bucket {
+  readonly bound: number;
+  /** Observations up to the bound. */
+  count: number;
+}
+
+/** Below this relative difference two neighbouring counts are taken for the same. */
+const TOLERANCE = 1e-12;
+
+/** Calls `measure` with the sorted buckets of each classic histogram; samples without a readable `le` are left out. */
+export function planBuckets(): (
+  samples: readonly Sample[],
+  measure: (buckets: Bucket[]) => number,
+) => Sample[] {
+  const grouping = new Grouping(['le'], true);
+  return (samples, measure) => {
+    const histograms = new Map<Labels, Bucket[]>();
+    for (const { labels, value } of samples) {
+      const bound = parseFloat64(own(labels, 'le'));
+      if (bound === undefined) continue;
+      const group = grouping.of(labels);
+      const bucket = { bound, count: value };
+      const buckets = histograms.get(group);
+      if (buckets === undefined) histograms.set(group, [bucket]);
+      else buckets.push(bucket);
+    }
+    return [...histograms].map(([labels, buckets]) => ({ labels, value: measure(sorted(buckets)) }));
+  };
+}
+
+/** By bound, buckets of the same bound in one. */
+function sorted(buckets: Bucket[]): Bucket[] {
+  buckets.sort((a, b) => a.bound - b.bound || 0);
+  const merged: Bucket[] = [];
+  for (const bucket of buckets) {
+    const last = merged.at(-1);
+    if (last !== undefined && last.bound === bucket.bound) last.count += bucket.count;
+    else merged.push(bucket);
+  }
+  return merged;
+}
+
+/** Source: Prometheus, promql/quantile.go BucketQuantile. */
+export function bucketQuantile(q: number, buckets: Bucket[]): number {
+  if (Number.isNaN(q)) return Number.NaN;
+  if (q < 0) return Number.NEGATIVE_INFINITY;
+  if (q > 1) return Number.POSITIVE_INFINITY;
+  const last = buckets.length - 1;
+  if (last < 1 || buckets[last]!.bound !== Number.POSITIVE_INFINITY) return Number.NaN;
+  makeMonotonic(buckets);
+  const observations = buckets[last]!.count;
+  if (observations === 0) return Number.NaN;
+  const rank = q * observations;
+  let at = 0;
+  while (at < last && !(buckets[at]!.count >= rank)) at++;
+  const { bound, count } = buckets[at]!;
+  if (at === last) return buckets[last - 1]!.bound;
+  if (at === 0) return bound <= 0 ? bound : bound * (rank / count);
+  const below = buckets[at - 1]!;
+  return below.bound + (bound - below.bound) * ((rank - below.count) / (count - below.count));
+}
+
+/** Scrapes are not atomic, so a count may be lower than the one below it: it is then taken for the same. */
+function makeMonotonic(buckets: readonly Bucket[]): void {
+  let previous = buckets[0]!.count;
+  for (const bucket of buckets) {
+    if (bucket.count < previous || almostEqual(bucket.count, previous)) bucket.count = previous;
+    else previous = bucket.count;
+  }
+}
+
+function almostEqual(a: number, b: number): boolean {
+  const sum = Math.abs(a) + Math.abs(b);
+  return a === b || Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < TOLERANCE;
+}
+
+/** The share of observations in (lower, upper] (source: Prometheus, promql/quantile.go BucketFraction). */
+export function bucketFraction(lower: number, upper: number, buckets: readonly Bucket[]): number {
+  const last = buckets.at(-1);
+  if (last?.bound !== Number.POSITIVE_INFINITY) return Number.NaN;
+  if (last.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
+  if (lower >= upper) return 0;
+  return (rankAt(upper, buckets) - rankAt(lower, buckets)) / last.count;
+}
+
+/** Observations up to a value, by linear interpolation within its bucket. */
+function rankAt(value: number, buckets: readonly Bucket[]): number {
+  let below = buckets[0]!.bound <= 0 ? Number.NEGATIVE_INFINITY : 0;
+  let rank = 0;
+  for (const { bound, count } of buckets) {
+    if (below >= value) return rank;
+    if (bound > value) {
+      // A bucket without a lower end cannot be divided.
+      return below === Number.NEGATIVE_INFINITY
+        ? count
+        : rank + ((count - rank) * (value - below)) / (bound - below);
+    }
+    below = bound;
+    rank = count;
+  }
+  return rank;
+}

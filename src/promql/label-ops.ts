@@ -1,0 +1,108 @@
+import { type Labels, labelsKey } from '../model/labels.ts';
+import { quote } from './errors.ts';
+
+/**
+ * Label sets derived from others. Series keep their label object for life, so whatever is derived from one is kept in a
+ * WeakMap under it, and a steady set of series costs no string work from the second evaluation on.
+ */
+
+const keys = new WeakMap<Labels, string>();
+
+/** {@link labelsKey}, remembered. */
+export function keyOf(labels: Labels): string {
+  let key = keys.get(labels);
+  if (key === undefined) {
+    key = labelsKey(labels);
+    keys.set(labels, key);
+  }
+  return key;
+}
+
+const nameless = new WeakMap<Labels, Labels>();
+
+export function dropName(labels: Labels): Labels {
+  if (labels.__name__ === undefined) return labels;
+  let dropped = nameless.get(labels);
+  if (dropped === undefined) {
+    dropped = omit(labels, new Set(['__name__']));
+    nameless.set(labels, dropped);
+  }
+  return dropped;
+}
+
+export function pick(labels: Labels, names: Iterable<string>): Labels {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = own(labels, name);
+    if (value !== '') picked[name] = value;
+  }
+  return picked;
+}
+
+export function omit(labels: Labels, names: ReadonlySet<string>): Labels {
+  const rest: Record<string, string> = {};
+  for (const name of Object.keys(labels)) if (!names.has(name)) rest[name] = labels[name]!;
+  return rest;
+}
+
+/** Labels with one label set, or removed when the value is ''. */
+export function withLabel(labels: Labels, name: string, value: string): Labels {
+  const changed: Record<string, string> = { ...labels };
+  if (value === '') delete changed[name];
+  else changed[name] = value;
+  return changed;
+}
+
+/** The value of a label, '' where there is none. */
+export function own(labels: Labels, name: string): string {
+  return Object.hasOwn(labels, name) ? labels[name]! : '';
+}
+
+/** Most label sets that one grouping remembers; beyond it starts anew. */
+const GROUPING_LIMIT = 10_000;
+
+/**
+ * Sorts label sets into groups: `by`/`on` keep the named labels, `without`/`ignoring` drop them and the metric name. The
+ * group is known by its label object, the same object for the same group.
+ */
+export class Grouping {
+  readonly #names: ReadonlySet<string>;
+  readonly #drop: boolean;
+  #byLabels = new WeakMap<Labels, Labels>();
+  #byKey = new Map<string, Labels>();
+
+  constructor(names: readonly string[], drop: boolean) {
+    this.#names = new Set(drop ? [...names, '__name__'] : names);
+    this.#drop = drop;
+  }
+
+  of(labels: Labels): Labels {
+    const known = this.#byLabels.get(labels);
+    if (known !== undefined) return known;
+    const derived = this.#drop ? omit(labels, this.#names) : pick(labels, this.#names);
+    const key = labelsKey(derived);
+    let group = this.#byKey.get(key);
+    if (group === undefined) {
+      // A cleared map would give a second object for a group in use, so both go at once.
+      if (this.#byKey.size >= GROUPING_LIMIT) this.#forget();
+      group = derived;
+      this.#byKey.set(key, group);
+    }
+    this.#byLabels.set(labels, group);
+    return group;
+  }
+
+  #forget(): void {
+    this.#byKey = new Map();
+    this.#byLabels = new WeakMap();
+  }
+}
+
+/** A label set as Prometheus prints it: `name{a="b"}`. */
+export function formatLabels(labels: Labels): string {
+  const { __name__: name = '', ...rest } = labels;
+  const pairs = Object.keys(rest)
+    .sort()
+    .map((label) => `${label}=${quote(rest[label]!)}`);
+  return pairs.length === 0 && name !== '' ? name : `${name}{${pairs.join(', ')}}`;
+}
