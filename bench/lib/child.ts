@@ -51,6 +51,7 @@ export function startFixture(name: string, options: ChildOptions = {}): Child {
   });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     errors = (errors + chunk).slice(-4000);
+    process.stderr.write(`${name}: ${chunk}`); // a fault that the preload reports explains the figures
   });
   let exitedAt = Number.NaN;
   child.once('exit', () => {

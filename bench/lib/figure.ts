@@ -25,7 +25,7 @@ export interface Figure {
   readonly node: string;
   /** Rounds, repetitions or jobs behind the value. */
   readonly n: number;
-  /** Lowest and highest round. */
+  /** Of the rounds, from their 10th to their 90th percentile. */
   readonly spread: Spread | null;
   /** True when the value lies in the spread of the control, and so is no finding. Null without a control. */
   readonly noise: boolean | null;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { median, spread } from './stats.ts';
+import { median } from './stats.ts';
 
 /** CPU model, cores, memory and kernel, on one line. */
 export function machine(): string {
@@ -29,7 +29,7 @@ export class Neighbours {
 
   /** A sentence for the report. */
   toString(): string {
-    const [, most] = spread(this.#samples);
+    const most = Math.max(...this.#samples);
     return `Others kept ${median(this.#samples).toFixed(2)} cores busy between the rounds (at most ${most.toFixed(2)}).`;
   }
 }

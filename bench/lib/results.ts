@@ -6,7 +6,7 @@ import { table } from './table.ts';
 const TITLE = `# Benchmark results
 
 Written by \`npm run bench -- NAME --write\`. Ratios and differences are against the bare worker of the same round; the
-value is the median of the rounds, the spread their lowest and highest. The control is the bare worker measured a second time:
+value is the median of the rounds, the spread their 10th and 90th percentile. The control is the bare worker measured a second time:
 a figure inside its spread is no finding.
 `;
 

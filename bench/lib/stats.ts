@@ -1,4 +1,4 @@
-/** Lowest and highest value of a sample. */
+/** 10th and 90th percentile of a sample. */
 export type Spread = readonly [low: number, high: number];
 
 /**
@@ -21,9 +21,9 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** @returns `[NaN, NaN]` for an empty sample. */
+/** Not the extremes, which one disturbed round decides. @returns `[NaN, NaN]` for an empty sample. */
 export function spread(values: readonly number[]): Spread {
-  return [quantile(values, 0), quantile(values, 1)];
+  return [quantile(values, 0.1), quantile(values, 0.9)];
 }
 
 /** True when `value` may as well be what two identical programs differ by: it lies in the spread of the A/A control. */
