@@ -1,5 +1,6 @@
 import { ALERT_SERIES, METRICS, type MetricDefinition } from '../model/metrics.ts';
 import { prometheusLabel, prometheusName } from '../model/prometheus-name.ts';
+import { eventChapter } from './event-doc.ts';
 import { spanChapter } from './span-doc.ts';
 
 /** Which metrics make a chapter, by the longest prefix that fits. */
@@ -13,7 +14,7 @@ const GROUPS: readonly { title: string; prefixes: readonly string[] }[] = [
   { title: 'Taskwarden itself', prefixes: ['taskwarden.'] },
 ];
 
-const INTRODUCTION = `# Metrics and spans
+const INTRODUCTION = `# Metrics, alerts and spans
 
 Generated from \`src/model/metrics.ts\` by \`npm run generate\`: edit the table there, not this page.
 
@@ -46,7 +47,7 @@ export function metricsDocument(metrics: Readonly<Record<string, MetricDefinitio
   for (const [title, names] of chapters) {
     if (names.length > 0) parts.push(chapter(title, names, metrics));
   }
-  parts.push(alerts(), spanChapter());
+  parts.push(alerts(), eventChapter(), spanChapter());
   return parts.join('\n');
 }
 

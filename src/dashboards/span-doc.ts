@@ -1,7 +1,7 @@
 import { startAttributes, usageAttributes } from '../model/run-attributes.ts';
+import { attributeTable } from './attribute-table.ts';
 
-/** What each attribute of a run's span says. Those that the code sets and that are missing here stop the generator. */
-const ATTRIBUTES: Readonly<Record<string, string>> = {
+const TEXTS: Readonly<Record<string, string>> = {
   'messaging.system': 'The queue library: bullmq.',
   'messaging.operation.name': 'process',
   'messaging.operation.type': 'process',
@@ -21,25 +21,8 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   'error.type': 'Class or code of the error; present when the run failed.',
 };
 
-/** The chapter on spans. Throws when the code sets an attribute that has no text. */
-export function spanChapter(
-  set: readonly string[] = attributesOfCode(),
-  texts: Readonly<Record<string, string>> = ATTRIBUTES,
-): string {
-  for (const name of set)
-    if (texts[name] === undefined) throw new Error(`span attribute ${name} has no text`);
-  return [
-    '## Spans\n',
-    'Each handler run is one span `process <queue>` of kind CONSUMER. It links to the span of the producer when the job ' +
-      'carries one. A failed run has the status ERROR and an event `exception`.\n',
-    '| Attribute | Meaning |',
-    '| --- | --- |',
-    ...Object.entries(texts).map(([name, text]) => `| \`${name}\` | ${text} |`),
-    '',
-  ].join('\n');
-}
-
-function attributesOfCode(): string[] {
+/** The chapter on spans of docs/metrics.md. */
+export function spanChapter(): string {
   const run = { framework: '', queue: '', task: '', jobId: '', attempt: 1 };
   const usage = {
     waitMs: 0,
@@ -50,5 +33,12 @@ function attributesOfCode(): string[] {
     bytesOut: 0,
     payloadBytes: 0,
   };
-  return [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];
+  const set = [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];
+  return `## Spans
+
+Each handler run is one span \`process <queue>\` of kind CONSUMER. It links to the span of the producer when the job carries
+one. A failed run has the status ERROR and an event \`exception\`.
+
+${attributeTable(set, TEXTS)}
+`;
 }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { attributeTable } from '../../src/dashboards/attribute-table.ts';
 import { dashboardJson } from '../../src/dashboards/generate.ts';
 import { metricsDocument } from '../../src/dashboards/metrics-doc.ts';
 import { DASHBOARDS } from '../../src/dashboards/panels.ts';
-import { spanChapter } from '../../src/dashboards/span-doc.ts';
 import { METRICS } from '../../src/model/metrics.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -55,7 +55,7 @@ test('a metric outside every chapter is refused', () => {
   );
 });
 
-test('a span attribute without a text is refused', () => {
-  assert.match(spanChapter(['task.name'], { 'task.name': 'Name.' }), /^\| `task\.name` \| Name\. \|$/m);
-  assert.throws(() => spanChapter(['task.mood'], {}), /span attribute task\.mood has no text/);
+test('an attribute without a text is refused', () => {
+  assert.match(attributeTable(['task.name'], { 'task.name': 'Name.' }), /^\| `task\.name` \| Name\. \|$/m);
+  assert.throws(() => attributeTable(['task.mood'], {}), /attribute task\.mood has no text/);
 });
