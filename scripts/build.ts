@@ -46,6 +46,7 @@ await build({
 await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
 chmodSync(resolve(dist, 'cli.js'), 0o755);
 
-execFileSync(process.execPath, [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'src'], {
-  stdio: 'inherit',
-});
+if (!process.argv.includes('--no-types')) {
+  const tsc = resolve(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', 'src'], { cwd: root, stdio: 'inherit' });
+}

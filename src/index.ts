@@ -50,12 +50,13 @@ export function start(): Taskwarden | undefined {
   if (globals[RUNNING] !== undefined) return globals[RUNNING];
   const config = loadConfig();
   if (!config.enabled || config.otel.disabled) return undefined;
-  for (const warning of config.warnings) console.error(`taskwarden: ${warning}`);
+  const warn = warner(config);
+  for (const warning of config.warnings) warn(warning);
   const shared = createShared();
-  const onError = faultReporter(shared.i32, (text) => console.error(`taskwarden: ${text}`));
+  const onError = faultReporter(shared.i32, warn);
   const agent = connectAgent({ shared, url: agentUrl(), config, env: config.env, onError });
   if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent);
-  globals[RUNNING] = instrument(config, shared, agent, onError);
+  globals[RUNNING] = instrument(config, shared, agent, { onError, warn });
   return globals[RUNNING];
 }
 
@@ -63,7 +64,7 @@ function instrument(
   config: Config,
   shared: Shared,
   agent: AgentLink,
-  onError: (part: string, error: unknown) => void,
+  { onError, warn }: { onError: (part: string, error: unknown) => void; warn: (text: string) => void },
 ): Running {
   const outbox = new Outbox(shared, config.maxTasks);
   const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions });
@@ -78,7 +79,7 @@ function instrument(
   const modules = watchModules({
     host: { tasks, sdk },
     onError,
-    warn: (text) => console.error(`taskwarden: ${text}`),
+    warn,
   });
   const meters = [
     meterGc(shared),
@@ -171,6 +172,12 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
 /** The handler run that the calling code belongs to, with its usage so far; undefined outside of runs. */
 export function currentRun(): CurrentRun | undefined {
   return globals[RUNNING]?.tasks.current();
+}
+
+/** Standard error, unless `log.level` wants no warnings. */
+function warner({ log }: Config): (text: string) => void {
+  if (log.level === 'none' || log.level === 'error') return () => {};
+  return (text) => console.error(`taskwarden: ${text}`);
 }
 
 /** The thread's module lies beside this one, in the sources as in the build. */

@@ -49,7 +49,7 @@ export const I32 = {
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;
-export const AGENT = { starting: 0, watching: 1, exporting: 2, refused: 3 } as const;
+export const AGENT = { starting: 0, watching: 1, exporting: 2, refused: 3, gone: 4 } as const;
 export const STATE = { running: 1, closed: 2 } as const;
 
 /** Indices into `f64`. */

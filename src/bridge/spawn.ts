@@ -57,6 +57,7 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): void {
     trackUnmanagedFds: false,
   });
   worker.on('error', (error) => onError('agent thread', error));
+  worker.on('exit', () => Atomics.store(shared.i32, I32.agent, AGENT.gone));
   worker.unref();
 }
 
@@ -67,7 +68,7 @@ function link(shared: Shared): AgentLink {
       const until = performance.now() + timeoutMs;
       for (;;) {
         const at = Atomics.load(i32, I32.agent);
-        if (at === AGENT.refused) return false;
+        if (at >= AGENT.refused) return false;
         if (at >= AGENT[stage]) return true;
         const left = until - performance.now();
         if (left <= 0) return false;
@@ -81,7 +82,8 @@ function link(shared: Shared): AgentLink {
       for (;;) {
         const done = Atomics.load(i32, I32.flushDone);
         const left = until - performance.now();
-        if (done >= asked || left <= 0) return;
+        const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
+        if (done >= asked || left <= 0 || gone) return;
         Atomics.wait(i32, I32.flushDone, done, left);
       }
     },

@@ -1,6 +1,6 @@
 import type { Job, Worker } from 'bullmq';
 import type { RunInfo } from '../tasks/run.ts';
-import type { Host } from './list.ts';
+import type { Host } from './host.ts';
 import { replaceMethod } from './patch.ts';
 
 /** The parts of BullMQ's classes that are used here; some are protected in its types, all are public in JavaScript. */

@@ -1,12 +1,6 @@
 import type { Sdk } from '../sdk/sdk.ts';
-import type { Tasks } from '../tasks/run.ts';
 import { patchSandbox, patchWorker } from './bullmq.ts';
-
-/** What an instrumentation may use. */
-export interface Host {
-  tasks: Tasks;
-  sdk: Sdk;
-}
+import type { Host } from './host.ts';
 
 export interface Target {
   /** End of the file's path within the package, for each copy that the package ships. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { satisfies } from '../model/version.ts';
-import { type Host, LIBRARIES, type Library, type Target } from './list.ts';
+import type { Host } from './host.ts';
+import { LIBRARIES, type Library, type Target } from './list.ts';
 
 /** Global function that the appended line of an instrumented module calls. */
 const LOADED = Symbol.for('taskwarden.loaded');

@@ -1,0 +1,97 @@
+import type { Config } from '../config/config.ts';
+import type { ActiveAlert, AlertTransition, RunReference } from '../model/alert.ts';
+import type { Labels } from '../model/labels.ts';
+import type { Sample } from '../model/queryable.ts';
+import type { ResourceAttributes } from '../otlp/resource.ts';
+import { evaluateInstant } from '../promql/evaluate.ts';
+import { compile, type Expression } from '../promql/promql.ts';
+import { loadRuleFiles } from '../rules/load.ts';
+import { createRuleManager, type RuleManager } from '../rules/manager.ts';
+import type { Registry } from '../store/registry.ts';
+import { SeriesStore } from '../store/series-store.ts';
+import type { Guard } from './guard.ts';
+import { Scraper } from './scrape.ts';
+
+export interface AlertingOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly resource: ResourceAttributes;
+  readonly guard: Guard;
+  readonly runsFor: (labels: Labels) => RunReference[];
+  /** Called for every change of an alert's state. */
+  readonly onAlert: (transition: AlertTransition) => void;
+  /** Glob of the rule files that come with the package. */
+  readonly shippedRules: string;
+}
+
+/** The history of every metric, and the rules over it. */
+export class Alerting {
+  readonly #registry: Registry;
+  readonly #store: SeriesStore;
+  readonly #scraper: Scraper;
+  readonly #rules: RuleManager;
+  #dropped = 0;
+
+  /** @throws TaskwardenError for a rule file that cannot be used */
+  constructor(options: AlertingOptions) {
+    const { config, registry, guard } = options;
+    const { step, retention, maxSeries } = config.store;
+    this.#registry = registry;
+    this.#store = new SeriesStore({ maxSeries, maxTicks: Math.ceil(retention / step) });
+    const target = targetLabels(options.resource);
+    this.#scraper = new Scraper(registry, this.#store, target);
+    const patterns = [...(config.shippedRules ? [options.shippedRules] : []), ...config.rules];
+    this.#rules = createRuleManager({
+      groups: loadRuleFiles(patterns, compile, config.cwd).groups,
+      compile,
+      externalLabels: target,
+      query: (expression, t) => this.#query(expression as Expression, t),
+      append: (t, samples) => this.#store.append(t, samples),
+      stale: (_t, labels) => this.#store.markStale(this.#store.series(labels)),
+      runsFor: options.runsFor,
+      notify: options.onAlert,
+      onError: (error, { rule, step }) => {
+        guard(`rule ${rule} (${step})`, () => {
+          throw error;
+        });
+      },
+    });
+  }
+
+  /** Samples everything at `t`, ms since the Unix epoch, and evaluates the rules that are due; all of them with `force`. */
+  tick(t: number, force: boolean): void {
+    const started = performance.now();
+    this.#registry.set('taskwarden.series', {}, this.#store.size);
+    this.#registry.add('taskwarden.series.dropped', {}, this.#store.droppedSamples - this.#dropped);
+    this.#dropped = this.#store.droppedSamples;
+    this.#scraper.scrape(t);
+    const { succeeded, failed, missed } = this.#rules.evaluate(t, { force });
+    const count = (outcome: string, n: number): void =>
+      this.#registry.add('taskwarden.rules.evaluations', { outcome }, n);
+    count('success', succeeded);
+    count('failure', failed);
+    count('missed', missed);
+    this.#registry.set('taskwarden.rules.evaluation.duration', {}, (performance.now() - started) / 1000);
+  }
+
+  /** Pending and firing alerts. */
+  alerts(): ActiveAlert[] {
+    return this.#rules.alerts();
+  }
+
+  #query(expression: Expression, t: number): Sample[] {
+    const value = evaluateInstant(expression, this.#store, t);
+    if (value.type === 'scalar') return [{ labels: {}, value: value.value }];
+    return value.type === 'vector' ? [...value.samples] : [];
+  }
+}
+
+/** `job` and `instance`, as Prometheus makes them of an OTLP resource. */
+function targetLabels(resource: ResourceAttributes): Labels {
+  const name = String(resource['service.name']);
+  const namespace = resource['service.namespace'];
+  return {
+    job: namespace === undefined ? name : `${namespace}/${name}`,
+    instance: String(resource['service.instance.id']),
+  };
+}

@@ -1,0 +1,74 @@
+import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
+import type { TaskKey } from '../bridge/protocol.ts';
+import type { RunReference } from '../model/alert.ts';
+import type { Labels } from '../model/labels.ts';
+import { taskKeyText } from './ingest.ts';
+
+/** Finished runs remembered per task, and runs named in one alert. */
+const RECENT_PER_TASK = 5;
+const MAX_RUNS = 10;
+
+/** Who was running: names the runs that an alert is about. */
+export class Evidence {
+  readonly #active: () => ActiveRun[];
+  readonly #recent = new Map<string, RunReference[]>();
+  #holder: ActiveRun | undefined;
+
+  /** @param active runs in flight at this moment */
+  constructor(active: () => ActiveRun[]) {
+    this.#active = active;
+  }
+
+  finished(run: RunRecord): void {
+    const key = taskKeyText(run.task);
+    const reference: RunReference = {
+      ...names(run.task),
+      jobId: run.jobId,
+      attempt: run.attempt,
+      traceId: run.traceId,
+      spanId: run.spanId,
+      ageMs: run.durationMs,
+      active: false,
+    };
+    const recent = this.#recent.get(key);
+    if (recent === undefined) this.#recent.set(key, [reference]);
+    else if (recent.push(reference) > RECENT_PER_TASK) recent.shift();
+  }
+
+  /** The run that holds a blocked event loop, while it does. */
+  blockedBy(run: ActiveRun | undefined): void {
+    this.#holder = run;
+  }
+
+  /**
+   * Runs of the task that the labels name: the one that blocks the loop first, then others in flight, oldest first, then
+   * finished ones, newest first. Without a task in the labels: the runs in flight.
+   */
+  runsFor(labels: Labels): RunReference[] {
+    const matches = (task: TaskKey): boolean =>
+      (labels.task_name ?? task.task) === task.task &&
+      (labels.messaging_destination_name ?? task.queue) === task.queue &&
+      (labels.messaging_system ?? task.framework) === task.framework;
+    const active = this.#active()
+      .filter((run) => matches(run.task))
+      .sort((a, b) => b.ageMs - a.ageMs);
+    const at = active.findIndex(
+      (run) => run.slot === this.#holder?.slot && run.generation === this.#holder.generation,
+    );
+    if (at > 0) active.unshift(...active.splice(at, 1));
+    const finished =
+      labels.task_name === undefined
+        ? []
+        : [...this.#recent.values()].flat().filter((run) => matches({ ...run, task: run.task }));
+    return [...active.map(referenceOf), ...finished.reverse()].slice(0, MAX_RUNS);
+  }
+}
+
+function referenceOf(run: ActiveRun): RunReference {
+  const { jobId, attempt, traceId, spanId, ageMs } = run;
+  return { ...names(run.task), jobId, attempt, traceId, spanId, ageMs, active: true };
+}
+
+function names(task: TaskKey): Pick<RunReference, 'framework' | 'queue' | 'task'> {
+  return { framework: task.framework, queue: task.queue, task: task.task };
+}

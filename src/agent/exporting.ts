@@ -1,0 +1,56 @@
+import { alertPoints } from '../alerts/active-series.ts';
+import { alertLogRecord } from '../alerts/log-record.ts';
+import { isNews } from '../alerts/notifier.ts';
+import type { Config } from '../config/config.ts';
+import type { ActiveAlert, AlertTransition } from '../model/alert.ts';
+import { monotonicMs, wallClock } from '../model/clock.ts';
+import type { SpanData } from '../model/span.ts';
+import { createExporter, type Exporter } from '../otlp/exporter.ts';
+import { MetricsReader } from '../otlp/metrics.ts';
+import type { ResourceAttributes } from '../otlp/resource.ts';
+import type { Registry } from '../store/registry.ts';
+
+export interface ExportingOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly resource: ResourceAttributes;
+  readonly alerts: () => Iterable<ActiveAlert>;
+}
+
+/** The way out: spans, metrics and alerts over OTLP, as the OTEL_* variables say. */
+export class Exporting {
+  readonly #exporter: Exporter;
+  readonly #reader: MetricsReader;
+  readonly #alerts: () => Iterable<ActiveAlert>;
+
+  constructor({ config, registry, resource, alerts }: ExportingOptions) {
+    this.#reader = new MetricsReader(registry);
+    this.#alerts = alerts;
+    this.#exporter = createExporter({
+      exporters: config.otel.exporters,
+      protocols: config.otel.protocols,
+      resource,
+      now: monotonicMs,
+      onDropped: (signal, reason, n) => registry.add('taskwarden.telemetry.dropped', { signal, reason }, n),
+      onFailure: (signal) => registry.add('taskwarden.export.failures', { signal }, 1),
+    });
+  }
+
+  span(span: SpanData): void {
+    this.#exporter.spans([span]);
+  }
+
+  /** Sends an alert that began to fire or ended; what is only pending is in the metrics. */
+  alert(transition: AlertTransition): void {
+    if (isNews(transition)) this.#exporter.logs([alertLogRecord(transition)]);
+  }
+
+  metrics(): void {
+    // The reader ends the series of alerts that are no longer given.
+    this.#exporter.metrics(this.#reader.read(wallClock(), alertPoints(this.#alerts())));
+  }
+
+  async flush(timeoutMs: number): Promise<void> {
+    await this.#exporter.flush(timeoutMs);
+  }
+}

@@ -1,0 +1,150 @@
+import type { RunRecord } from '../bridge/inbox.ts';
+import type { CpuQuality, TaskKey } from '../bridge/protocol.ts';
+import type { Labels } from '../model/labels.ts';
+import { METRICS, type MetricName } from '../model/metrics.ts';
+import { type HistogramPoint, type NumberPoint, observe, type Registry } from '../store/registry.ts';
+
+/** Error types that one task has series of its own for; further ones count as `_OTHER` (the convention's own value). */
+const MAX_ERROR_TYPES = 20;
+
+const DURATION = bounds('messaging.process.duration');
+const WAIT = bounds('task.wait.duration');
+const BLOCK = bounds('task.event_loop.block.duration');
+const PAYLOAD = bounds('task.payload.size');
+
+/** The series of one task, looked up once. */
+interface TaskSeries {
+  attributes: Labels;
+  consumed: NumberPoint;
+  succeeded: NumberPoint;
+  failed: NumberPoint;
+  duration: HistogramPoint;
+  failures: Map<string, HistogramPoint>;
+  waitFirst: HistogramPoint;
+  waitRetry: HistogramPoint | undefined;
+  cpu: Partial<Record<CpuQuality, NumberPoint>>;
+  block: HistogramPoint;
+  requests: NumberPoint;
+  received: NumberPoint;
+  transmitted: NumberPoint;
+  payload: HistogramPoint;
+}
+
+/** Attributes that the series of a task have in common. */
+export function taskAttributes(task: TaskKey): Labels {
+  return {
+    'messaging.system': task.framework,
+    'messaging.destination.name': task.queue,
+    'task.name': task.task,
+  };
+}
+
+/** Finished runs → series. The one place where a run becomes numbers. */
+export class Ingest {
+  readonly #registry: Registry;
+  readonly #series = new Map<TaskKey, TaskSeries>();
+  readonly #completed = new Map<string, number>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** Finished runs by task since the start, with keys of `taskKeyText`. */
+  get completed(): ReadonlyMap<string, number> {
+    return this.#completed;
+  }
+
+  /** A new task: its series begin at 0, so that their first increment is one to `rate` and `increase`. */
+  task(task: TaskKey): void {
+    this.#of(task);
+  }
+
+  run(run: RunRecord): void {
+    const series = this.#of(run.task);
+    series.consumed.value++;
+    (run.failed ? series.failed : series.succeeded).value++;
+    const duration = run.failed ? this.#failure(series, run) : series.duration;
+    observe(duration, DURATION, run.durationMs / 1000);
+    if (run.waitMs !== undefined) {
+      if (run.attempt > 1) series.waitRetry ??= this.#wait(series.attributes, true);
+      observe(run.attempt > 1 ? series.waitRetry! : series.waitFirst, WAIT, run.waitMs / 1000);
+    }
+    if (run.cpuQuality !== 'off') {
+      this.#cpu(series, run.cpuQuality).value += run.cpuMs / 1000;
+      observe(series.block, BLOCK, run.blockMs / 1000);
+    }
+    series.requests.value += run.requests;
+    series.received.value += run.bytesIn;
+    series.transmitted.value += run.bytesOut;
+    if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
+    const key = taskKeyText(run.task);
+    this.#completed.set(key, (this.#completed.get(key) ?? 0) + 1);
+  }
+
+  #of(task: TaskKey): TaskSeries {
+    let series = this.#series.get(task);
+    if (series === undefined) {
+      series = this.#create(task);
+      this.#series.set(task, series);
+    }
+    return series;
+  }
+
+  #create(task: TaskKey): TaskSeries {
+    const registry = this.#registry;
+    const attributes = taskAttributes(task);
+    const process = { ...attributes, 'messaging.operation.name': 'process' };
+    const io = (direction: string): NumberPoint =>
+      registry.number('task.network.io', { ...attributes, 'network.io.direction': direction });
+    return {
+      attributes,
+      consumed: registry.number('messaging.client.consumed.messages', process),
+      succeeded: registry.number('task.runs', { ...attributes, 'task.outcome': 'success' }),
+      failed: registry.number('task.runs', { ...attributes, 'task.outcome': 'failure' }),
+      duration: registry.histogram('messaging.process.duration', process),
+      failures: new Map(),
+      waitFirst: this.#wait(attributes, false),
+      waitRetry: undefined,
+      cpu: {},
+      block: registry.histogram('task.event_loop.block.duration', attributes),
+      requests: registry.number('task.network.requests', attributes),
+      received: io('receive'),
+      transmitted: io('transmit'),
+      payload: registry.histogram('task.payload.size', attributes),
+    };
+  }
+
+  #wait(attributes: Labels, retry: boolean): HistogramPoint {
+    return this.#registry.histogram('task.wait.duration', { ...attributes, 'task.retry': String(retry) });
+  }
+
+  #cpu(series: TaskSeries, quality: CpuQuality): NumberPoint {
+    let point = series.cpu[quality];
+    if (point === undefined) {
+      point = this.#registry.number('task.cpu.time', { ...series.attributes, 'task.cpu.quality': quality });
+      series.cpu[quality] = point;
+    }
+    return point;
+  }
+
+  #failure(series: TaskSeries, run: RunRecord): HistogramPoint {
+    const named = run.extra?.error?.type ?? '_OTHER';
+    const type = series.failures.has(named) || series.failures.size < MAX_ERROR_TYPES ? named : '_OTHER';
+    let point = series.failures.get(type);
+    if (point === undefined) {
+      const attributes = { ...series.attributes, 'messaging.operation.name': 'process', 'error.type': type };
+      point = this.#registry.histogram('messaging.process.duration', attributes);
+      series.failures.set(type, point);
+    }
+    return point;
+  }
+}
+
+/** Text that stands for a task, unique within the process. */
+export function taskKeyText(task: TaskKey): string {
+  return `${task.framework}\u0001${task.queue}\u0001${task.task}`;
+}
+
+function bounds(name: MetricName): readonly number[] {
+  return METRICS[name].buckets ?? [];
+}

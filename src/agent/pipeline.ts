@@ -1,0 +1,192 @@
+import { fileURLToPath } from 'node:url';
+import type { Inbox, RunRecord } from '../bridge/inbox.ts';
+import type { Offer, TaskKey } from '../bridge/protocol.ts';
+import type { Config } from '../config/config.ts';
+import type { AlertTransition } from '../model/alert.ts';
+import { monotonicMs, wallClock } from '../model/clock.ts';
+import { VERSION } from '../model/package.ts';
+import type { SpanData } from '../model/span.ts';
+import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
+import { Registry } from '../store/registry.ts';
+import { gaugeActive } from './active.ts';
+import type { Alerting } from './alerting.ts';
+import { askMainThread } from './ask-slot.ts';
+import { Evidence } from './evidence.ts';
+import type { Exporting } from './exporting.ts';
+import { createGuard, type Guard, warnOnStderr } from './guard.ts';
+import { Ingest } from './ingest.ts';
+import { Memory } from './memory.ts';
+import { spanOfRun } from './run-span.ts';
+import { Sources } from './sources.ts';
+import { Watchdog } from './watchdog.ts';
+
+const MEMORY_CHECK_MS = 500;
+const FLUSH_MS = 900;
+
+/**
+ * Every stage of the agent, top to bottom, and what flows between them:
+ *
+ *     sources ─► ingest ─► registry ─► alerting (store, rules) ─► exporting (OTLP)
+ *        └─► watchdog ────────┘                                      ▲
+ *     host, vitals, memory ───┘                spans ────────────────┘
+ *
+ * `watch` is all that is needed to notice a blocked loop; `load` and `connect` bring in what is slower to load.
+ */
+export class Pipeline {
+  readonly #config: Config;
+  readonly #resource: ResourceAttributes;
+  readonly #registry: Registry;
+  readonly #guard: Guard;
+  readonly #ingest: Ingest;
+  readonly #evidence: Evidence;
+  readonly #sources: Sources;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #memory: Memory | undefined;
+  #alerting: Alerting | undefined;
+  #exporting: Exporting | undefined;
+  /** Alerts from before the exporters were there. */
+  readonly #unsent: AlertTransition[] = [];
+  /** A loop was found blocked before the rules were there to say so. */
+  #urgent = false;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#resource = resourceAttributes(config.otel.serviceName, config.otel.resourceAttributes);
+    this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: 2000 });
+    this.#guard = createGuard(
+      this.#registry,
+      ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr,
+    );
+    this.#ingest = new Ingest(this.#registry);
+    this.#evidence = new Evidence(() => this.#sources.active());
+    const handlers = {
+      run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
+      task: (_id: number, task: TaskKey) => this.#ingest.task(task),
+      span: (span: unknown) => this.#exporting?.span(span as SpanData),
+    };
+    this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) => this.#watchdog(inbox, isMain));
+  }
+
+  /** Stage one: watches a thread. The first is the main thread. */
+  watch(offer: Offer): Inbox {
+    const { inbox } = this.#sources.add(offer);
+    if (this.#timers.length > 0) return inbox;
+    this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
+    this.#every(this.#config.watch.interval, () => this.#watchOnce());
+    this.#every(MEMORY_CHECK_MS, () => this.#guard('memory', () => this.#memory?.check(monotonicMs())));
+    return inbox;
+  }
+
+  /**
+   * Stage two: store, rules, and the readers of process and host.
+   * @throws TaskwardenError for a rule file that cannot be used
+   */
+  async load(): Promise<void> {
+    const [{ Alerting }, { createHostCollector }] = await Promise.all([
+      import('./alerting.ts'),
+      import('../host/collector.ts'),
+    ]);
+    const { step } = this.#config.store;
+    this.#alerting = new Alerting({
+      config: this.#config,
+      registry: this.#registry,
+      resource: this.#resource,
+      guard: this.#guard,
+      runsFor: (labels) => this.#evidence.runsFor(labels),
+      onAlert: (transition) => {
+        if (this.#exporting === undefined) this.#unsent.push(transition);
+        else this.#exporting.alert(transition);
+      },
+      shippedRules: shippedRules(),
+    });
+    const host = createHostCollector({ registry: this.#registry });
+    const collect = (): void => void this.#guard('host', () => host.collect(wallClock()));
+    const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
+    this.#every(step, () => {
+      collect();
+      this.#tick(false);
+    });
+    this.#every(this.#config.machine.interval, collectMachine);
+    collect();
+    this.#tick(this.#urgent);
+  }
+
+  /** Stage three: the OpenTelemetry exporters. */
+  async connect(): Promise<void> {
+    const { Exporting } = await import('./exporting.ts');
+    const alerting = this.#alerting;
+    this.#exporting = new Exporting({
+      config: this.#config,
+      registry: this.#registry,
+      resource: this.#resource,
+      alerts: () => alerting?.alerts() ?? [],
+    });
+    for (const transition of this.#unsent.splice(0)) this.#exporting.alert(transition);
+    this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
+  }
+
+  /** Reads, evaluates and exports all that there is, within a second. */
+  async flush(): Promise<void> {
+    this.#sources.drain();
+    this.#tick(true);
+    this.#exportMetrics();
+    await this.#exporting?.flush(FLUSH_MS);
+  }
+
+  #watchOnce(): void {
+    this.#sources.drain();
+    const now = monotonicMs();
+    for (const { watchdog } of this.#sources.all) this.#guard('watchdog', () => watchdog.check(now));
+  }
+
+  #watchdog(inbox: Inbox, isMain: boolean): Watchdog {
+    return new Watchdog(inbox, {
+      registry: this.#registry,
+      thresholdMs: this.#config.watch.threshold,
+      intervalMs: this.#config.watch.interval,
+      // The inspector reaches the main thread alone.
+      askSlot: isMain ? askMainThread : () => Promise.resolve(undefined),
+      onBlocked: (run) => {
+        this.#evidence.blockedBy(run);
+        this.#tick(true);
+      },
+      onFree: () => {
+        this.#evidence.blockedBy(undefined);
+        this.#tick(true);
+      },
+    });
+  }
+
+  #run(run: RunRecord): void {
+    this.#ingest.run(run);
+    this.#evidence.finished(run);
+    if (run.exportSpan) this.#exporting?.span(spanOfRun(run, VERSION));
+  }
+
+  /** @param force evaluates all rules now, whatever their interval */
+  #tick(force: boolean): void {
+    if (this.#alerting === undefined) {
+      this.#urgent ||= force;
+      return;
+    }
+    this.#guard('vitals', () => {
+      for (const { vitals } of this.#sources.all) vitals.collect();
+      gaugeActive(this.#registry, this.#sources.tasks(), this.#sources.active());
+    });
+    this.#guard('rules', () => this.#alerting?.tick(wallClock(), force));
+  }
+
+  #exportMetrics(): void {
+    this.#guard('export', () => this.#exporting?.metrics());
+  }
+
+  #every(ms: number, run: () => void): void {
+    this.#timers.push(setInterval(run, ms));
+  }
+}
+
+/** The rules that come with the package: beside dist/ as beside src/. */
+function shippedRules(): string {
+  const up = import.meta.url.endsWith('.ts') ? '../../rules/' : '../rules/';
+  return `${fileURLToPath(new URL(up, import.meta.url))}*.yaml`;
+}

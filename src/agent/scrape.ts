@@ -1,0 +1,89 @@
+import type { Labels } from '../model/labels.ts';
+import { prometheusLabel, prometheusName } from '../model/prometheus-name.ts';
+import type { HistogramPoint, NumberPoint, Registry } from '../store/registry.ts';
+import type { SeriesStore } from '../store/series-store.ts';
+
+/** Ids of the store's series that come from one point of the registry. */
+interface Scraped {
+  ids: number[];
+  seen: number;
+}
+
+/**
+ * Copies the present value of every metric into the store under its Prometheus name, as a Prometheus behind a collector
+ * would see it: histograms as cumulative `_bucket` series with `_sum` and `_count`, `job` and `instance` attached.
+ */
+export class Scraper {
+  readonly #registry: Registry;
+  readonly #store: SeriesStore;
+  readonly #target: Labels;
+  readonly #points = new Map<NumberPoint | HistogramPoint, Scraped>();
+  #round = 0;
+
+  /** @param target `job` and `instance` */
+  constructor(registry: Registry, store: SeriesStore, target: Labels) {
+    this.#registry = registry;
+    this.#store = store;
+    this.#target = target;
+  }
+
+  scrape(t: number): void {
+    this.#round++;
+    if (!this.#store.tick(t)) return;
+    for (const metric of this.#registry.metrics()) {
+      const { kind, unit, buckets = [] } = metric.definition;
+      const name = prometheusName(metric.name, unit, kind);
+      for (const point of metric.points.values()) {
+        const scraped = this.#scraped(point, name, buckets);
+        scraped.seen = this.#round;
+        if ('counts' in point) this.#setHistogram(point, scraped.ids);
+        else this.#store.set(scraped.ids[0]!, point.value);
+      }
+    }
+    this.#endVanished();
+  }
+
+  #scraped(point: NumberPoint | HistogramPoint, name: string, buckets: readonly number[]): Scraped {
+    let scraped = this.#points.get(point);
+    if (scraped !== undefined) return scraped;
+    const labels = this.#labels(point.attributes);
+    const id = (suffix: string, extra: Labels = {}): number =>
+      this.#store.series({ ...labels, ...extra, __name__: name + suffix });
+    const ids =
+      'counts' in point
+        ? [
+            ...buckets.map((bound) => id('_bucket', { le: String(bound) })),
+            id('_bucket', { le: '+Inf' }),
+            id('_sum'),
+            id('_count'),
+          ]
+        : [id('')];
+    scraped = { ids, seen: this.#round };
+    this.#points.set(point, scraped);
+    return scraped;
+  }
+
+  #setHistogram(point: HistogramPoint, ids: readonly number[]): void {
+    let cumulative = 0;
+    for (let bucket = 0; bucket < point.counts.length; bucket++) {
+      cumulative += point.counts[bucket]!;
+      this.#store.set(ids[bucket]!, cumulative);
+    }
+    this.#store.set(ids[point.counts.length]!, point.sum);
+    this.#store.set(ids[point.counts.length + 1]!, point.count);
+  }
+
+  #endVanished(): void {
+    for (const [point, scraped] of this.#points) {
+      if (scraped.seen === this.#round) continue;
+      for (const id of scraped.ids) this.#store.markStale(id);
+      this.#points.delete(point);
+    }
+  }
+
+  #labels(attributes: Labels): Labels {
+    const labels: Record<string, string> = { ...this.#target };
+    for (const [attribute, value] of Object.entries(attributes)) labels[prometheusLabel(attribute)] = value;
+    return labels;
+  }
+}

@@ -1,0 +1,57 @@
+import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
+import type { Offer, TaskKey } from '../bridge/protocol.ts';
+import type { Registry } from '../store/registry.ts';
+import { Vitals } from './vitals.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** One instrumented thread of the process as the agent sees it. */
+export interface Source {
+  inbox: Inbox;
+  vitals: Vitals;
+  watchdog: Watchdog;
+}
+
+/** The instrumented threads: the main thread first, others as they offer their memory. */
+export class Sources {
+  readonly #registry: Registry;
+  readonly #watch: (inbox: Inbox) => Watchdog;
+  readonly #handlers: InboxHandlers;
+  #all: Source[] = [];
+
+  constructor(
+    registry: Registry,
+    handlers: InboxHandlers,
+    watch: (inbox: Inbox, isMain: boolean) => Watchdog,
+  ) {
+    this.#registry = registry;
+    this.#handlers = handlers;
+    this.#watch = (inbox) => watch(inbox, this.#all.length === 0);
+  }
+
+  add({ buffer, clockOffset }: Offer): Source {
+    const inbox = new Inbox(buffer, clockOffset);
+    const vitals = new Vitals(inbox, this.#registry, this.#all.length === 0);
+    const source = { inbox, vitals, watchdog: this.#watch(inbox) };
+    this.#all.push(source);
+    return source;
+  }
+
+  get all(): readonly Source[] {
+    return this.#all;
+  }
+
+  active(): ActiveRun[] {
+    return this.#all.flatMap(({ inbox }) => (inbox.closed ? [] : inbox.active()));
+  }
+
+  *tasks(): Generator<TaskKey> {
+    for (const { inbox } of this.#all) yield* inbox.tasks;
+  }
+
+  /** Reads all records that are there, and lets go of threads that have ended. */
+  drain(): void {
+    for (const { inbox } of this.#all) inbox.drain(this.#handlers);
+    if (this.#all.length === 1) return;
+    this.#all = this.#all.filter(({ inbox }, at) => at === 0 || !inbox.closed);
+  }
+}
