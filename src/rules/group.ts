@@ -86,11 +86,10 @@ export class GroupRunner {
     activeSince: ActiveSince,
   ): boolean {
     const { limit, queryOffsetMs } = this.group;
-    const at = t - queryOffsetMs;
     let samples: readonly Sample[];
     let exceeded: Error | undefined;
     try {
-      const result = this.#ports.query(state.rule.expression, at);
+      const result = this.#ports.query(state.rule.expression, t - queryOffsetMs);
       if (state.alerts === undefined) samples = record(state.rule, result, limit);
       else {
         const { rule } = state;
@@ -105,7 +104,7 @@ export class GroupRunner {
       return false;
     }
     if (exceeded !== undefined) this.#failed(exceeded, state, 'evaluate');
-    return this.#write(state, at, samples) && exceeded === undefined;
+    return this.#write(state, t, samples) && exceeded === undefined;
   }
 
   #changed(state: RuleState, change: Change, t: number): void {
@@ -122,11 +121,12 @@ export class GroupRunner {
     }
   }
 
-  #write(state: RuleState, at: number, samples: readonly Sample[]): boolean {
+  /** Writes at `t` itself whatever the query's offset, unlike Prometheus: the store only goes forward. */
+  #write(state: RuleState, t: number, samples: readonly Sample[]): boolean {
     const made = new Map(samples.map(({ labels }) => [labelsKey(labels), labels]));
     try {
-      this.#ports.append(at, samples);
-      for (const [key, labels] of state.series) if (!made.has(key)) this.#ports.stale(at, labels);
+      this.#ports.append(t, samples);
+      for (const [key, labels] of state.series) if (!made.has(key)) this.#ports.stale(t, labels);
     } catch (error) {
       this.#failed(error, state, 'append');
       return false;

@@ -205,7 +205,7 @@ test('a broken expression is found at the line and column of the file, however i
     literal: ['expr: |', '  sum(up)', '    by', '  (x) §'],
     'literal with a mark': ['expr: |2-  # why', '    sum(up)', '   by §'],
     folded: ['expr: >-', '  sum(up)', '', '  by', '  (x) §'],
-    'with characters beyond the basic plane': ['expr: "up{a=\'😀\'} \\U0001F600 §"'],
+    'with characters beyond the basic plane': ['expr: "up{a=\'😀\\U0001F600\'} §"'],
   };
   for (const [way, lines] of Object.entries(ways)) {
     const text = rule(...lines);

@@ -261,7 +261,7 @@ describe('rules of a group', () => {
     assert.equal(rules.alerts().length, 2);
   });
 
-  test('query_offset moves the query and what is written', () => {
+  test('query_offset moves the query, not what is written', () => {
     const times: number[] = [];
     const rules = manager('  - {record: r, expr: x}\n', '  query_offset: 30s\n', {
       query: (_, t) => {
@@ -270,7 +270,7 @@ describe('rules of a group', () => {
       },
     });
     rules.evaluate(at(0));
-    assert.deepEqual([times, appended[0]?.[0]], [[at(-30)], at(-30)]);
+    assert.deepEqual([times, appended[0]?.[0]], [[at(-30)], at(0)]);
   });
 
   test('templates know external labels, and query at the time of the evaluation', () => {
