@@ -22,7 +22,7 @@ export function planBuckets(): (
     const histograms = new Map<Labels, Bucket[]>();
     for (const { labels, value } of samples) {
       const bound = parseFloat64(own(labels, 'le'));
-      if (bound === undefined) continue;
+      if (bound === undefined || Number.isNaN(bound)) continue;
       const group = grouping.of(labels);
       const bucket = { bound, count: value };
       const buckets = histograms.get(group);

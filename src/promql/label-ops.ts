@@ -98,11 +98,10 @@ export class Grouping {
   }
 }
 
-/** A label set as Prometheus prints it: `name{a="b"}`. */
+/** A label set as Prometheus prints it in messages: `{__name__="name", a="b"}`. */
 export function formatLabels(labels: Labels): string {
-  const { __name__: name = '', ...rest } = labels;
-  const pairs = Object.keys(rest)
+  const pairs = Object.keys(labels)
     .sort()
-    .map((label) => `${label}=${quote(rest[label]!)}`);
-  return pairs.length === 0 && name !== '' ? name : `${name}{${pairs.join(', ')}}`;
+    .map((label) => `${label}=${quote(labels[label]!)}`);
+  return `{${pairs.join(', ')}}`;
 }

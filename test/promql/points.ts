@@ -13,6 +13,8 @@ export class Unsupported extends Error {}
 
 /** A line such as `name{a="b"} 1 2+1x3 _ stale` (promtool's notation of series). */
 export function parseSeries(line: string): SeriesPoints {
+  if (line.includes('{{')) throw new Unsupported('native histogram');
+  if (/^\S*@st\b|\}@st\b/.test(line)) throw new Unsupported('start timestamps');
   const match = /^([^\s{]*)\s*(\{.*?\})?\s+(.*)$/.exec(line) ?? fail(line);
   const brace = line.indexOf('{');
   const [, name = ''] = match;
@@ -41,7 +43,7 @@ function closingBrace(line: string, from: number): number {
 
 function parseLabels(text: string): Record<string, string> {
   const labels: Record<string, string> = {};
-  const pair = /\s*("(?:[^"\\]|\\.)*"|[\w.]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`))?\s*(?:,|$)/y;
+  const pair = /\s*("(?:[^"\\]|\\.)*"|[^\s="{},]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`))?\s*(?:,|$)/y;
   while (pair.lastIndex < text.trimEnd().length) {
     const [, name = '', value] = pair.exec(text) ?? fail(text);
     if (value === undefined) labels.__name__ = unquoted(name);
@@ -56,7 +58,6 @@ function unquoted(text: string): string {
 }
 
 function parsePoints(text: string): Point[] {
-  if (text.includes('{{')) throw new Unsupported('native histogram');
   return text
     .split(/\s+/)
     .filter((token) => token !== '')

@@ -41,25 +41,21 @@ export function runScript(script: string, tolerance = 1e-9): Outcome {
   const outcome: Outcome = { passed: 0, unsupported: [], failures: [] };
   let loaded = new Map<string, Loaded>();
   let store: SeriesStore | undefined;
-  let broken: string | undefined;
+  /** What could not be loaded; cases that then fail may fail for that. */
+  let missing: string | undefined;
   for (const block of blocks(script)) {
     const [head = '', ...body] = block.lines;
     if (head.startsWith('clear')) {
       loaded = new Map();
-      store = broken = undefined;
+      store = missing = undefined;
     } else if (head.startsWith('load')) {
       store = undefined;
-      try {
-        load(loaded, head, body);
-      } catch (error) {
-        if (!(error instanceof Unsupported)) throw error;
-        broken = error.message;
-      }
+      missing = load(loaded, head, body) ?? missing;
     } else {
       const test = readCase(head, body, block.at);
-      const reason = broken ?? test.unsupported;
       store ??= build(loaded);
-      const failure = reason === undefined ? runCase(test, store, tolerance) : undefined;
+      const failure = test.unsupported === undefined ? runCase(test, store, tolerance) : undefined;
+      const reason = test.unsupported ?? (failure === undefined ? undefined : missing);
       if (reason !== undefined) outcome.unsupported.push(`line ${test.line}: ${reason}: ${test.expr}`);
       else if (failure === undefined) outcome.passed++;
       else outcome.failures.push(`line ${test.line}: ${test.expr}\n    ${failure}`);
@@ -79,19 +75,36 @@ function blocks(script: string): { at: number; lines: string[] }[] {
   return result;
 }
 
-function load(loaded: Map<string, Loaded>, head: string, body: readonly string[]): void {
+/** Gives what it had to leave out. */
+function load(loaded: Map<string, Loaded>, head: string, body: readonly string[]): string | undefined {
   const [command = '', step = ''] = head.split(/\s+/);
-  if (command !== 'load') throw new Unsupported(command);
+  let missing = command === 'load' ? undefined : command;
   const ms = duration(step);
   for (const line of body) {
-    const { labels, points } = parseSeries(line);
-    const key = labelsKey(labels);
-    const series = loaded.get(key) ?? { labels, points: new Map<number, Point>() };
-    loaded.set(key, series);
-    points.forEach((point, at) => {
-      if (point !== undefined) series.points.set(at * ms, point);
-    });
+    const series = readSeries(line);
+    if (typeof series === 'string') missing = series;
+    else add(loaded, series, ms);
   }
+  return missing;
+}
+
+/** The reason as text where the line holds what this engine has no notion of. */
+function readSeries(line: string): SeriesPoints | string {
+  try {
+    return parseSeries(line);
+  } catch (error) {
+    if (error instanceof Unsupported) return error.message;
+    throw error;
+  }
+}
+
+function add(loaded: Map<string, Loaded>, { labels, points }: SeriesPoints, ms: number): void {
+  const key = labelsKey(labels);
+  const series = loaded.get(key) ?? { labels, points: new Map<number, Point>() };
+  loaded.set(key, series);
+  points.forEach((point, at) => {
+    if (point !== undefined) series.points.set(at * ms, point);
+  });
 }
 
 function build(loaded: ReadonlyMap<string, Loaded>): SeriesStore {
@@ -148,12 +161,9 @@ function readExpectation(test: Case, line: string): void {
   } else if (/^[-+.\d]|^(?:NaN|Inf)\b/i.test(line) && !/[\s{]/.test(line))
     test.scalar = parseSeries(`x ${line}`).points[0] as number;
   else {
-    try {
-      test.expected.push(parseSeries(line));
-    } catch (error) {
-      if (!(error instanceof Unsupported)) throw error;
-      test.unsupported = error.message;
-    }
+    const series = readSeries(line);
+    if (typeof series === 'string') test.unsupported = series;
+    else test.expected.push(series);
   }
 }
 
