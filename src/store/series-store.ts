@@ -29,7 +29,7 @@ export class SeriesStore implements Queryable {
   readonly #byKey = new Map<string, Column>();
   readonly #byId = new Map<number, Column>();
   readonly #index = new SeriesIndex();
-  #times = new Float64Array(FIRST_CAPACITY);
+  #times: Float64Array;
   #rows = 0;
   /** Row that samples go to; -1 when the last tick was refused. */
   #row = -1;
@@ -41,6 +41,7 @@ export class SeriesStore implements Queryable {
     this.#maxTicks = maxTicks;
     this.#maxCapacity = Math.max(maxTicks + 1, Math.ceil(maxTicks * 1.25));
     this.#onDropped = onDropped;
+    this.#times = new Float64Array(Math.min(FIRST_CAPACITY, this.#maxCapacity));
   }
 
   /** Series held, those that ended within the retention included. */
