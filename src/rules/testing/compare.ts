@@ -22,7 +22,7 @@ export function alertDifference(
   );
 }
 
-/** How samples differ, their order left aside; values exactly, or to six significant digits. */
+/** How samples differ, their order left aside. With `fuzzy`, neighbouring floats are equal. */
 export function sampleDifference(
   expected: readonly Sample[],
   got: readonly Sample[],
@@ -41,7 +41,10 @@ export function sampleDifference(
 
 function equal(a: number, b: number, fuzzy: boolean): boolean {
   if (Object.is(a, b) || a === b) return true;
-  return fuzzy && Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+  // The bits of floats of one sign are in the order of the floats.
+  const [first = 0n, second = 0n] = new BigInt64Array(new Float64Array([a, b]).buffer);
+  const apart = first - second;
+  return fuzzy && a * b > 0 && apart >= -1n && apart <= 1n;
 }
 
 function difference(expected: readonly string[], got: readonly string[]): string | undefined {

@@ -13,7 +13,7 @@ export interface TestFile {
   readonly evaluationIntervalMs: number;
   /** Names of groups in the order in which they are to be evaluated; others come first. */
   readonly groupOrder: readonly string[];
-  /** Values are compared to six significant digits instead of exactly. */
+  /** Neighbouring floats are taken as equal. */
   readonly fuzzy: boolean;
   readonly tests: readonly RuleTest[];
 }
