@@ -7,6 +7,7 @@ import { TaskwardenError } from '../../src/model/errors.ts';
 import { compile } from '../../src/promql/promql.ts';
 import { findRuleFiles, loadRuleFiles, parseRuleFile } from '../../src/rules/load.ts';
 import { expandTemplate } from '../../src/rules/template.ts';
+import { promtool, promtoolMissing } from './promtool.ts';
 
 const messages = (text: string) =>
   parseRuleFile(text, 'r.yaml', compile).errors.map((error) => error.message);
@@ -164,6 +165,17 @@ describe('what is wrong is named with file, line and column', () => {
   ];
   for (const [what, text, wanted] of cases)
     test(what, () => assert.match(messages(text)[0] ?? 'no error', wanted));
+
+  test('promtool refuses the same files', { skip: promtoolMissing() }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'taskwarden-broken-'));
+    for (const [what, text] of cases) {
+      writeFileSync(join(folder, 'r.yaml'), text);
+      const { status, output } = promtool('check', 'rules', join(folder, 'r.yaml'));
+      // Prometheus reads the first document alone, and says nothing of the others before version 3.
+      assert.equal(status === 0, what === 'two documents', `${what}: ${output}`);
+    }
+    rmSync(folder, { recursive: true });
+  });
 
   test('a recording rule has no for, no annotations and a metric name', () => {
     const text =
