@@ -5,20 +5,21 @@ import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { startCollector } from '../../helpers/collector.ts';
+import { alertLogRecord } from '../../../src/alerts/log-record.ts';
+import { RUN, transition } from '../../alerts/transitions.ts';
+import { type Collector, startCollector } from '../../helpers/collector.ts';
+import { exporterTo, PROTOCOLS } from '../../helpers/exporter-to.ts';
 import { collectorBinary, goMissing } from '../../helpers/go-programs.ts';
-import { eventRequest, postOtlp, spanRequest } from '../../helpers/otlp-json.ts';
+import { spanData } from '../../otlp/fixtures.ts';
 
 const FILE = resolve(import.meta.dirname, '../../../otel-collector.yaml');
-const RESOURCE = { 'service.name': 'shop', 'service.instance.id': 'worker-1' };
+const SERVICE = { 'service.name': 'shop', 'service.instance.id': 'worker-1' };
 const ALL_DEBUG = {
   METRICS_EXPORTERS: '[debug]',
   LOGS_EXPORTERS: '[debug]',
   TRACES_EXPORTERS: '[debug]',
 };
-const event = eventRequest(RESOURCE, 'taskwarden.alert', 'render blocks the event loop', {
-  'task.name': 'render',
-});
+const ALERT = alertLogRecord(transition({ runs: [RUN] }));
 
 suite('otel-collector.yaml', { skip: goMissing() }, () => {
   for (const [what, env] of [
@@ -71,13 +72,13 @@ suite('otel-collector.yaml', { skip: goMissing() }, () => {
       LOKI_OTLP_ENDPOINT: `http://127.0.0.1:${port}/otlp`,
     });
     try {
-      await postOtlp(`${collector.http}/v1/logs`, event);
+      await send(collector);
       await collector.until('Loki has it', () => received.length > 0);
       await collector.until('it is printed', () =>
-        /blocks the event loop.*task\.name=render/.test(collector.output()),
+        /render blocks.*task\.name=render/.test(collector.output()),
       );
       assert.equal(received[0]!.path, '/otlp/v1/logs');
-      for (const text of ['taskwarden.alert', 'render blocks the event loop', 'task.name', 'worker-1'])
+      for (const text of ['taskwarden.alert', 'render blocks', 'task.name', 'worker-1'])
         assert.ok(received[0]!.body.includes(text), `the request to Loki lacks "${text}"`);
     } finally {
       await collector.stop();
@@ -85,18 +86,46 @@ suite('otel-collector.yaml', { skip: goMissing() }, () => {
     }
   });
 
-  test('a span goes out by gRPC, and in by gRPC at a second collector that has no backend', async () => {
-    const binary = await collectorBinary();
-    const tempo = await startCollector(binary, ALL_DEBUG);
-    const collector = await startCollector(binary, { TEMPO_OTLP_ENDPOINT: tempo.grpc });
-    try {
-      await postOtlp(`${collector.http}/v1/traces`, spanRequest(RESOURCE, 'process mail'));
-      await tempo.until('the span is printed', () => tempo.output().includes('process mail'));
-    } finally {
-      await collector.stop();
-      await tempo.stop();
-    }
-  });
+  for (const protocol of PROTOCOLS) {
+    test(`${protocol}: alert and span are understood, and go on by gRPC to a collector without a backend`, async () => {
+      const binary = await collectorBinary();
+      const last = await startCollector(binary, { ...ALL_DEBUG, DEBUG_VERBOSITY: 'detailed' });
+      const first = await startCollector(binary, {
+        TEMPO_OTLP_ENDPOINT: last.grpc,
+        LOGS_EXPORTERS: '[debug]',
+        DEBUG_VERBOSITY: 'detailed',
+      });
+      try {
+        const out = exporterTo(first, protocol, SERVICE);
+        const link = { traceId: RUN.traceId, spanId: RUN.spanId, traceFlags: 1 };
+        out.spans([spanData(1, { name: 'process mail', links: [link], status: { code: 2, message: 'no' } })]);
+        out.logs([ALERT]);
+        await out.flush(10_000);
+        await out.shutdown();
+        await first.until('the alert is printed', () => first.output().includes('EventName'));
+        await last.until('the span is printed', () => last.output().includes('process mail'));
+        for (const expected of [
+          /EventName: taskwarden\.alert/,
+          /SeverityNumber: Error\(17\)/,
+          /Body: Str\(render blocks\)/,
+          /taskwarden\.alert\.runs\.messaging\.message\.id: Slice\(\["17"\]\)/,
+          /Trace ID: 5b8efff798038103d269b633813fc60c/,
+        ])
+          assert.match(first.output(), expected);
+        for (const expected of [
+          /service\.instance\.id: Str\(worker-1\)/,
+          /Name +: process mail/,
+          /Kind +: Consumer/,
+          /Status code +: Error/,
+          /-> Trace ID: 5b8efff798038103d269b633813fc60c/,
+        ])
+          assert.match(last.output(), expected);
+      } finally {
+        await first.stop();
+        await last.stop();
+      }
+    });
+  }
 
   test('a backend that is down loses nothing that comes back within the retries', async () => {
     const binary = await collectorBinary();
@@ -110,7 +139,7 @@ suite('otel-collector.yaml', { skip: goMissing() }, () => {
     const { port } = loki.address() as { port: number };
     const collector = await startCollector(binary, { LOKI_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
     try {
-      await postOtlp(`${collector.http}/v1/logs`, event);
+      await send(collector);
       await collector.until('the second try', () => tries === 2);
     } finally {
       await collector.stop();
@@ -118,6 +147,13 @@ suite('otel-collector.yaml', { skip: goMissing() }, () => {
     }
   });
 });
+
+async function send(collector: Collector): Promise<void> {
+  const out = exporterTo(collector, 'http/protobuf', SERVICE);
+  out.logs([ALERT]);
+  await out.flush(10_000);
+  await out.shutdown();
+}
 
 function validate(binary: string, env: Readonly<Record<string, string>>) {
   return spawnSync(binary, ['validate', `--config=${FILE}`], {

@@ -2,29 +2,32 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { METRICS, type MetricName } from '../../../src/model/metrics.ts';
 import { prometheusLabel, prometheusName } from '../../../src/model/prometheus-name.ts';
+import { MetricsReader } from '../../../src/otlp/metrics.ts';
+import { evaluateRange } from '../../../src/promql/evaluate.ts';
+import { compile } from '../../../src/promql/promql.ts';
 import { Registry } from '../../../src/store/registry.ts';
 import { type Collector, startCollector } from '../../helpers/collector.ts';
 import { bound, dashboards, targets } from '../../helpers/dashboard-json.ts';
+import { exporterTo, PROTOCOLS } from '../../helpers/exporter-to.ts';
 import { collectorBinary, goMissing, prometheus3Binaries } from '../../helpers/go-programs.ts';
-import { metricsRequest, postOtlp } from '../../helpers/otlp-json.ts';
-import { type Prometheus, startPrometheus } from '../../helpers/prometheus.ts';
-import { advance, combinations } from '../../helpers/synthetic.ts';
+import { type Prometheus, type RangeSeries, startPrometheus } from '../../helpers/prometheus.ts';
+import { combinations } from '../../helpers/synthetic.ts';
+import { ALERT, type SyntheticRun, syntheticRun } from '../../helpers/synthetic-store.ts';
 
 /**
- * Every metric of the table on the road that a user's takes: OTLP → collector with our file → Prometheus 3. Names and labels
- * must arrive as src/model/prometheus-name.ts says, and every dashboard query must find data.
+ * Every metric of the table on the road that a user's takes: our exporter → collector with our file → Prometheus 3. Names
+ * and labels must arrive as src/model/prometheus-name.ts says, every dashboard query must find data, and the agent's own
+ * store and engine must give the same answers.
  */
-const RESOURCE = { 'service.name': 'shop', 'service.instance.id': 'worker-1' };
 const IDENTITY = { job: 'shop', instance: 'worker-1' };
-const ALERT = { alertname: 'TaskBlocksEventLoop', alertstate: 'firing', 'task.name': 'task.name-a' };
-const STEPS = 21;
+const TICKS = 21;
 const STEP_MS = 15_000;
 
 suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () => {
   let prometheus: Prometheus;
   let collector: Collector;
-  const end = Math.floor(Date.now() / 1000) * 1000;
-  const start = end - (STEPS - 1) * STEP_MS;
+  let run: SyntheticRun;
+  const end = Math.floor(Date.now() / STEP_MS) * STEP_MS;
 
   before(async () => {
     const binary = await collectorBinary();
@@ -32,20 +35,23 @@ suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () =>
     collector = await startCollector(binary, {
       PROMETHEUS_OTLP_ENDPOINT: `${prometheus.url}/api/v1/otlp`,
     });
-    const registry = new Registry(start - STEP_MS, { maxSeriesPerMetric: 2000 });
-    for (let step = 0; step < STEPS; step++) {
-      advance(registry, step);
-      const gauges = [
-        { name: 'ALERTS', attributes: ALERT, value: 1 },
-        { name: 'ALERTS_FOR_STATE', attributes: { alertname: ALERT.alertname }, value: start / 1000 },
+    const out = exporterTo(collector, 'http/protobuf', {
+      'service.name': 'shop',
+      'service.instance.id': 'worker-1',
+    });
+    let reader: MetricsReader | undefined;
+    run = await syntheticRun(IDENTITY, end, TICKS, STEP_MS, async (registry, time) => {
+      reader ??= new MetricsReader(registry);
+      const alerts = [
+        { name: 'ALERTS', labels: { ...ALERT, alertstate: 'firing' }, value: 1 },
+        { name: 'ALERTS_FOR_STATE', labels: ALERT, value: (end - (TICKS - 1) * STEP_MS) / 1000 },
       ];
-      await postOtlp(
-        `${collector.http}/v1/metrics`,
-        metricsRequest(RESOURCE, registry, start + step * STEP_MS, gauges),
-      );
-    }
+      out.metrics(reader.read(time, alerts));
+      await out.flush(10_000);
+    });
+    await out.shutdown();
     await prometheus.until('the last sample has arrived', async () => {
-      const [last] = await prometheus.query('timestamp(taskwarden_series)', end / 1000);
+      const [last] = await prometheus.query('timestamp(taskwarden_series{job="shop"})', end / 1000);
       return Number(last?.value[1]) === end / 1000;
     });
   });
@@ -56,31 +62,40 @@ suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () =>
   });
 
   test('each metric has exactly the name and labels of the table, with job and instance', async () => {
-    const expected = new Set(['ALERTS', 'ALERTS_FOR_STATE'].map((name) => alertKey(name)));
-    for (const name of Object.keys(METRICS) as MetricName[])
-      for (const key of keysOf(name)) expected.add(key);
+    const names = Object.keys(METRICS) as MetricName[];
+    const expected = [...names.flatMap(keysOf), ...alertKeys()].sort();
     const arrived = await prometheus.series('{job="shop"}');
-    const actual = arrived.filter((labels) => labels.__name__ !== 'target_info').map(key);
-    assert.deepEqual(actual.sort(), [...expected].sort());
+    assert.deepEqual(
+      arrived
+        .filter((labels) => labels.__name__ !== 'target_info')
+        .map(key)
+        .sort(),
+      expected,
+    );
+    const own = run.store.select(
+      [{ name: 'job', type: '=', value: 'shop', matches: (value) => value === 'shop' }],
+      0,
+      end,
+    );
+    assert.deepEqual(own.map(({ labels }) => key(labels)).sort(), expected, "the agent's own store");
   });
 
-  test('counters and histograms arrive with their values', async () => {
-    const at = end / 1000;
-    const [runs] = await prometheus.query('max(task_runs_total)', at);
-    assert.equal(Number(runs?.value[1]), STEPS * combinations('task.runs').length);
-    const [payloads] = await prometheus.query('max(task_payload_size_bytes_count)', at);
-    assert.equal(Number(payloads?.value[1]), STEPS);
-  });
-
-  test('every dashboard query finds data that is a number', async () => {
+  test('every dashboard query finds data, the same as on the own engine', async () => {
     let count = 0;
     for (const { where, target } of targets()) {
-      const found = await prometheus.queryRange(bound(target.expr), start / 1000 + 60, end / 1000, 15);
+      const expr = bound(target.expr);
+      const [from, to] = [run.start + 60_000, run.end];
+      const found = await prometheus.queryRange(expr, from / 1000, to / 1000, STEP_MS / 1000);
       assert.ok(found.length > 0, `${where}: nothing for ${target.expr}`);
-      for (const { metric, values } of found) {
-        const last = Number(values.at(-1)?.[1]);
-        assert.ok(Number.isFinite(last), `${where}: ${JSON.stringify(metric)} ends with ${last}`);
-      }
+      const own = evaluateRange(compile(expr), run.store, from, to, STEP_MS).series;
+      assertSame(
+        own.map(({ labels, times, values }) => ({
+          metric: labels,
+          values: times.map((time, i) => [time / 1000, String(values[i])] as const),
+        })),
+        found,
+        `${where}: ${expr}`,
+      );
       count++;
     }
     assert.ok(count > 50);
@@ -100,22 +115,6 @@ suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () =>
     }
   });
 
-  test('an alert that ends with NoRecordedValue is gone with that sample', async () => {
-    const other = { 'service.namespace': 'eu', 'service.name': 'mail', 'service.instance.id': 'worker-9' };
-    const empty = new Registry(start, { maxSeriesPerMetric: 2000 });
-    for (const [time, value] of [
-      [end - STEP_MS, 1],
-      [end, undefined],
-    ] as const) {
-      const gauge = { name: 'ALERTS', attributes: ALERT, value };
-      await postOtlp(`${collector.http}/v1/metrics`, metricsRequest(other, empty, time, [gauge]));
-    }
-    const alerts = (time: number) => prometheus.query('ALERTS{job="eu/mail"}', time / 1000);
-    await prometheus.until('the alert has come and gone', async () => {
-      return (await alerts(end - 1)).length === 1 && (await alerts(end)).length === 0;
-    });
-  });
-
   test('one task, one queue and one instance can be picked', async () => {
     const expr = [...targets()].find(({ panel }) => panel.title === 'Runs')!.target.expr;
     const picked = bound(
@@ -127,16 +126,43 @@ suite('metrics through collector and Prometheus 3', { skip: goMissing() }, () =>
       [{ task_name: 'task.name-a', messaging_destination_name: 'messaging.destination.name-b' }],
     );
   });
+
+  for (const protocol of PROTOCOLS) {
+    test(`${protocol}: an alert that has ended is gone with the next export; job is namespace/name`, async () => {
+      const name = `mail-${protocol.replace('/', '-')}`;
+      const out = exporterTo(collector, protocol, {
+        'service.namespace': 'eu',
+        'service.name': name,
+        'service.instance.id': 'worker-9',
+      });
+      const reader = new MetricsReader(new Registry(run.start, { maxSeriesPerMetric: 2000 }));
+      const alert = { name: 'ALERTS', labels: { ...ALERT, alertstate: 'firing' }, value: 1 };
+      for (const [time, alerts] of [
+        [end - STEP_MS, [alert]],
+        [end, []],
+      ] as const) {
+        out.metrics(reader.read(time, alerts));
+        await out.flush(10_000);
+      }
+      await out.shutdown();
+      const alerts = (time: number) => prometheus.query(`ALERTS{job="eu/${name}"}`, time / 1000);
+      await prometheus.until('the alert has come and gone', async () => {
+        return (await alerts(end - 1)).length === 1 && (await alerts(end)).length === 0;
+      });
+    });
+  }
 });
 
 function key(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).sort());
 }
 
-function alertKey(name: string): string {
-  const { alertname, alertstate, 'task.name': task } = ALERT;
-  const labels = { __name__: name, ...IDENTITY, alertname };
-  return key(name === 'ALERTS' ? { ...labels, alertstate, task_name: task } : labels);
+function alertKeys(): string[] {
+  const labels = { ...IDENTITY, ...ALERT };
+  return [
+    key({ ...labels, __name__: 'ALERTS', alertstate: 'firing' }),
+    key({ ...labels, __name__: 'ALERTS_FOR_STATE' }),
+  ];
 }
 
 /** The series of one metric as Prometheus should have them. */
@@ -154,4 +180,20 @@ function keysOf(name: MetricName): string[] {
       key({ __name__: `${full}_count`, ...labels }),
     ];
   });
+}
+
+/** Equal series with equal times; values may differ by rounding. */
+function assertSame(actual: readonly RangeSeries[], expected: readonly RangeSeries[], where: string): void {
+  const byKey = new Map(actual.map((series) => [key(series.metric), series.values]));
+  assert.deepEqual([...byKey.keys()].sort(), expected.map(({ metric }) => key(metric)).sort(), where);
+  for (const { metric, values } of expected) {
+    const own = byKey.get(key(metric))!;
+    const times = (list: RangeSeries['values']) => list.map(([time]) => time);
+    assert.deepEqual(times(own), times(values), where);
+    values.forEach(([time, text], i) => {
+      const [a, b] = [Number(own[i]![1]), Number(text)];
+      const near = Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b));
+      assert.ok(near || Object.is(a, b), `${where}: ${key(metric)} at ${time} is ${a}, Prometheus has ${b}`);
+    });
+  }
 }
