@@ -58,7 +58,10 @@ export function round(value: number, nearest: number): number {
   return Math.floor(value * inverse + 0.5) / inverse;
 }
 
-/** NaN bounds give NaN. Where the bounds are crossed there is nothing to clamp to, see the callers. */
+/** `Math.max(min, Math.min(max, value))` as Go has it: an infinity that decides the result outweighs NaN. */
 export function clamp(value: number, min: number, max: number): number {
-  return Math.max(min, Math.min(max, value));
+  const low = value === Number.NEGATIVE_INFINITY || max === Number.NEGATIVE_INFINITY;
+  const capped = low ? Number.NEGATIVE_INFINITY : Math.min(max, value);
+  const high = min === Number.POSITIVE_INFINITY || capped === Number.POSITIVE_INFINITY;
+  return high ? Number.POSITIVE_INFINITY : Math.max(min, capped);
 }

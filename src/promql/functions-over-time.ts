@@ -1,5 +1,5 @@
 import type { RangeFunction } from './functions-rate.ts';
-import { KahanSum, Mean, quantile, Variance } from './kahan.ts';
+import { CarefulVariance, KahanSum, Mean, quantile } from './kahan.ts';
 import type { Window } from './plan.ts';
 
 function fold<A extends { add(value: number): void; readonly value: number }>(
@@ -49,8 +49,8 @@ function regression(
 export const OVER_TIME_FUNCTIONS: Readonly<Record<string, RangeFunction>> = {
   avg_over_time: (window) => fold(window, new Mean()),
   sum_over_time: (window) => fold(window, new KahanSum()),
-  stdvar_over_time: (window) => fold(window, new Variance()),
-  stddev_over_time: (window) => Math.sqrt(fold(window, new Variance())),
+  stdvar_over_time: (window) => fold(window, new CarefulVariance()),
+  stddev_over_time: (window) => Math.sqrt(fold(window, new CarefulVariance())),
   min_over_time: (window) => extreme(window, false),
   max_over_time: (window) => extreme(window, true),
   count_over_time: ({ start, end }) => end - start,

@@ -24,7 +24,13 @@ function increaseOf({ values, start, end }: Window): number {
  * The change over the range, extrapolated to its ends where samples come close to them (source: Prometheus,
  * promql/functions.go extrapolatedRate). Not to be improved: rules are written for it as it is.
  */
-function extrapolated(window: Window, from: number, to: number, counter: boolean): number | undefined {
+function extrapolated(
+  window: Window,
+  from: number,
+  to: number,
+  counter: boolean,
+  perSecond = false,
+): number | undefined {
   const { times, values, start, end } = window;
   if (end - start < 2) return undefined;
   const change = counter ? increaseOf(window) : values[end - 1]! - values[start]!;
@@ -39,7 +45,8 @@ function extrapolated(window: Window, from: number, to: number, counter: boolean
     toStart = Math.min(toStart, sampled * (values[start]! / change));
   }
   if (toEnd >= threshold) toEnd = average / 2;
-  const factor = sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled;
+  let factor = sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled;
+  if (perSecond) factor /= (to - from) / 1000;
   return change * factor;
 }
 
@@ -62,10 +69,7 @@ function countWhere(window: Window, differs: (previous: number, current: number)
 }
 
 export const RATE_FUNCTIONS: Readonly<Record<string, RangeFunction>> = {
-  rate: (window, from, to) => {
-    const increase = extrapolated(window, from, to, true);
-    return increase === undefined ? undefined : increase / ((to - from) / 1000);
-  },
+  rate: (window, from, to) => extrapolated(window, from, to, true, true),
   increase: (window, from, to) => extrapolated(window, from, to, true),
   delta: (window, from, to) => extrapolated(window, from, to, false),
   irate: (window) => instantChange(window, true),

@@ -90,8 +90,9 @@ function clamped(bounds: (args: Args) => readonly [ScalarPlan, ScalarPlan]): Bui
     const [min, max] = bounds(args);
     return vector((context, t) => {
       const [low, high] = [min(context, t), max(context, t)];
+      const unclamped = samples(context, t);
       if (low > high) return [];
-      return map(samples(context, t), (value) => clamp(value, low, high));
+      return map(unclamped, (value) => clamp(value, low, high));
     });
   };
 }

@@ -44,8 +44,26 @@ export class Mean {
   }
 }
 
-/** Population variance by Welford's method, both running figures summed with care. */
+/** Population variance by Welford's method, as Prometheus has it over series. */
 export class Variance {
+  #count = 0;
+  #mean = 0;
+  #squares = 0;
+
+  add(value: number): void {
+    this.#count++;
+    const delta = value - this.#mean;
+    this.#mean += delta / this.#count;
+    this.#squares += delta * (value - this.#mean);
+  }
+
+  get value(): number {
+    return this.#squares / this.#count;
+  }
+}
+
+/** The same with both running figures summed with care, as Prometheus has it over time. */
+export class CarefulVariance {
   #count = 0;
   #mean = new KahanSum();
   #squares = new KahanSum();
