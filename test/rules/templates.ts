@@ -22,6 +22,7 @@ export const TEMPLATES: Readonly<Record<string, string | undefined>> = {
     '5 -3 31 1000 0.5 true 97 tab\tq b\\n',
   '{{ 1234567.0 }} {{ 123456789.5 }} {{ 1e20 }} {{ 0.00001 }} {{ 0.0001 }} {{ -0.5 }} {{ 100000.0 }}':
     '1.234567e+06 1.234567895e+08 1e+20 1e-05 0.0001 -0.5 100000',
+  '{{ $value | }} {{ (5 | ) }}': '3.25 5',
   // Control
   '{{ if gt $value 5.0 }}big{{ else if gt $value 1.0 }}mid{{ else }}small{{ end }}': 'mid',
   '{{ if $labels.nope }}a{{ else }}b{{ end }}': 'b',

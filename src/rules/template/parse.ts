@@ -147,8 +147,9 @@ class Parser {
   #pipe(inRange = false): Pipe {
     const variables = this.#declarations(inRange);
     const commands: Operand[][] = [];
+    // Like Go, a pipe with nothing behind it is let pass.
     do commands.push(this.#command());
-    while (this.#accept('|'));
+    while (this.#accept('|') && !this.#atPipeEnd());
     commands.forEach((command, at) => {
       const first = command[0]!;
       if (at > 0 && ['constant', 'dot', 'nil'].includes(first.kind))
@@ -221,6 +222,11 @@ class Parser {
         if (text !== '(') throw this.#unexpected(token);
         return this.#parenthesized(at);
     }
+  }
+
+  #atPipeEnd(): boolean {
+    const { kind, text } = this.#peek();
+    return kind === 'close' || (kind === 'mark' && text === ')');
   }
 
   #parenthesized(at: number): Operand {
