@@ -31,26 +31,17 @@ export function dropName(labels: Labels): Labels {
 }
 
 export function pick(labels: Labels, names: Iterable<string>): Labels {
-  const picked: Record<string, string> = {};
-  for (const name of names) {
-    const value = own(labels, name);
-    if (value !== '') picked[name] = value;
-  }
-  return picked;
+  const pairs = [...names].map((name) => [name, own(labels, name)] as const);
+  return Object.fromEntries(pairs.filter(([, value]) => value !== ''));
 }
 
 export function omit(labels: Labels, names: ReadonlySet<string>): Labels {
-  const rest: Record<string, string> = {};
-  for (const name of Object.keys(labels)) if (!names.has(name)) rest[name] = labels[name]!;
-  return rest;
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !names.has(name)));
 }
 
 /** Labels with one label set, or removed when the value is ''. */
 export function withLabel(labels: Labels, name: string, value: string): Labels {
-  const changed: Record<string, string> = { ...labels };
-  if (value === '') delete changed[name];
-  else changed[name] = value;
-  return changed;
+  return value === '' ? omit(labels, new Set([name])) : { ...labels, [name]: value };
 }
 
 /** The value of a label, '' where there is none. */
