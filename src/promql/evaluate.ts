@@ -10,7 +10,7 @@ export interface EvaluateOptions {
   readonly lookbackMs?: number;
   /** Resolution of subqueries that name none, ms. Default 1 minute, Prometheus's default evaluation interval. */
   readonly subqueryStepMs?: number;
-  /** Samples that one query may read, all steps together, before it is refused. Default 50 million. */
+  /** Samples and steps that one query may take, all in all, before it is refused. Default 50 million. */
   readonly maxSamples?: number;
 }
 
@@ -86,7 +86,7 @@ export function evaluateRange(
   for (let t = from; t <= to; t += step) {
     const samples =
       plan.type === 'vector' ? plan.at(context, t) : [{ labels: NONE, value: plan.at(context, t) }];
-    context.count(samples.length);
+    context.count(samples.length + 1);
     assertUnique(samples);
     for (const { labels, value } of samples) {
       const key = keyOf(labels);

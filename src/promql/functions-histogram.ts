@@ -21,8 +21,8 @@ export function planBuckets(): (
   return (samples, measure) => {
     const histograms = new Map<Labels, Bucket[]>();
     for (const { labels, value } of samples) {
-      const bound = parseFloat64(own(labels, 'le'));
-      if (bound === undefined || Number.isNaN(bound)) continue;
+      const bound = boundOf(labels);
+      if (Number.isNaN(bound)) continue;
       const group = grouping.of(labels);
       const bucket = { bound, count: value };
       const buckets = histograms.get(group);
@@ -31,6 +31,18 @@ export function planBuckets(): (
     }
     return [...histograms].map(([labels, buckets]) => ({ labels, value: measure(sorted(buckets)) }));
   };
+}
+
+const bounds = new WeakMap<Labels, number>();
+
+/** The upper bound that the label `le` says, remembered; NaN where it says none. */
+function boundOf(labels: Labels): number {
+  let bound = bounds.get(labels);
+  if (bound === undefined) {
+    bound = parseFloat64(own(labels, 'le')) ?? Number.NaN;
+    bounds.set(labels, bound);
+  }
+  return bound;
 }
 
 /** By bound, buckets of the same bound in one. */

@@ -89,7 +89,8 @@ export function planSubquery(node: SubqueryNode, inner: VectorPlan): MatrixPlan 
     const result: Builder = new Map();
     for (; at <= to; at += step) {
       const samples = inner(context, at);
-      context.count(samples.length);
+      // A step counts even without a sample: steps take time too.
+      context.count(samples.length + 1);
       for (const sample of samples) add(result, sample, at);
     }
     return { from, to, windows: [...result.values()].map(toWindow) } satisfies RangeVector;

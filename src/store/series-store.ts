@@ -140,11 +140,6 @@ export class SeriesStore implements Queryable {
     return views;
   }
 
-  /** The label sets of series with ticks in (from, to] that match. */
-  labels(matchers: readonly Matcher[], from: number, to: number): Labels[] {
-    return this.select(matchers, from, to).map((view) => view.labels);
-  }
-
   /** First row whose tick is later than `t`. Most searches end within the last rows, so it gallops from the end. */
   #after(t: number): number {
     const times = this.#times;

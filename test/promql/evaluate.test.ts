@@ -81,6 +81,8 @@ test('a query that reads more than its share of samples is refused, however it c
   assert.doesNotThrow(instant('rate(a[50s])', 500));
   assert.throws(instant('a', 9), refused);
   assert.throws(instant('max_over_time(vector(1)[1h:1ms])', 1000), refused);
+  assert.throws(instant('max_over_time(nothing[1y:1ms])', 1000), refused);
+  assert.throws(() => evaluateRange(compile('nothing'), store, 0, 1e12, 1, { maxSamples: 1000 }), refused);
   assert.throws(() => evaluateRange(compile('1'), store, 0, 1e12, 1, { maxSamples: 1000 }), refused);
 });
 
