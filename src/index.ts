@@ -92,7 +92,7 @@ function instrument(
     heapLimit: oldSpaceLimit(config.nodeOptions),
     onRefresh: (now, elapsed) => {
       cpu.check(now, elapsed);
-      answerGc(shared);
+      answerGc(outbox);
     },
     onError,
   });

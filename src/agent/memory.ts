@@ -11,9 +11,9 @@ export class Memory {
   readonly #registry: Registry;
   readonly #ingest: Ingest;
   readonly #budget: GcBudget | undefined;
-  readonly #growth = new GrowthEstimator();
+  /** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
+  readonly #growth = new GrowthEstimator({ minSamples: 8 });
   #named = new Map<string, TaskKey>();
-  #read = 0;
 
   /** @param gcBudget share of time that collections may take; 0 asks for none */
   constructor(inbox: Inbox, registry: Registry, ingest: Ingest, gcBudget: number) {
@@ -23,23 +23,19 @@ export class Memory {
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 
-  /** To be called about every second with a monotonic time, after the finished runs were read. */
+  /** Asks for a collection when the budget has one; to be called about every second with a monotonic time. */
   check(nowMs: number): void {
     const { i32, f64 } = this.#inbox.shared;
-    const done = Atomics.load(i32, I32.gcDone);
     const asked = Atomics.load(i32, I32.gcAsked);
-    if (done !== this.#read) {
-      this.#read = done;
-      this.#budget?.record(nowMs, f64[F64.gcPauseMs]!, f64[F64.gcHeapAfter]!);
-      this.#observe(nowMs, f64[F64.gcHeapAfter]!);
-    } else if (asked === done && this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) {
-      Atomics.store(i32, I32.gcAsked, asked + 1);
-    }
+    if (asked !== Atomics.load(i32, I32.gcDone)) return;
+    if (this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) Atomics.store(i32, I32.gcAsked, asked + 1);
   }
 
-  #observe(nowMs: number, heap: number): void {
+  /** A collection was done; `completed` runs are those that had ended before it. */
+  collected(nowMs: number, pauseMs: number, heapAfter: number): void {
+    this.#budget?.record(nowMs, pauseMs, heapAfter);
     this.#growth.observe({
-      usedHeapAfterMajorGc: heap,
+      usedHeapAfterMajorGc: heapAfter,
       completedByTask: this.#ingest.completed,
       inFlight: this.#inbox.active().length,
       timeMs: nowMs,

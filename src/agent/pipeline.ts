@@ -63,6 +63,8 @@ export class Pipeline {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
       task: (_id: number, task: TaskKey) => this.#ingest.task(task),
       span: (span: unknown) => this.#exporting?.span(span as SpanData),
+      collection: (pauseMs: number, heapAfter: number) =>
+        this.#guard('memory', () => this.#memory?.collected(monotonicMs(), pauseMs, heapAfter)),
     };
     this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) => this.#watchdog(inbox, isMain));
   }

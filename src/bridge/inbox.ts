@@ -1,6 +1,7 @@
 import { monotonicMs } from '../model/clock.ts';
 import {
   AGENT,
+  COLLECTION,
   CPU_QUALITIES,
   type CpuQuality,
   CURRENT,
@@ -60,6 +61,8 @@ export interface InboxHandlers {
   run(record: RunRecord): void;
   task(id: number, task: TaskKey): void;
   span(span: unknown): void;
+  /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
+  collection(pauseMs: number, heapAfter: number): void;
 }
 
 const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
@@ -111,7 +114,10 @@ export class Inbox {
   #dispatch(kind: number, at: number, length: number, handlers: InboxHandlers): void {
     if (kind === KIND.run) handlers.run(this.#run(at));
     else if (kind === KIND.span) handlers.span(this.#json(at, length));
-    else if (kind === KIND.task) {
+    else if (kind === KIND.collection) {
+      const { f64 } = this.shared;
+      handlers.collection(f64[(at + COLLECTION.pauseMs) >> 3]!, f64[(at + COLLECTION.heapAfter) >> 3]!);
+    } else if (kind === KIND.task) {
       const { id, ...task } = this.#json(at, length) as TaskKey & { id: number };
       this.tasks[id] = task;
       handlers.task(id, task);

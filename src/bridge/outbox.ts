@@ -1,4 +1,5 @@
 import {
+  COLLECTION,
   CPU_QUALITIES,
   type CpuQuality,
   FLAG,
@@ -154,6 +155,19 @@ export class Outbox {
   /** Hands over an ended span of the application or of a library, as plain data. */
   span(span: object): void {
     this.#writeJson(KIND.span, span);
+  }
+
+  /**
+   * Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it.
+   *
+   * @param heapAfter heap in use after it, bytes
+   */
+  collection(pauseMs: number, heapAfter: number): void {
+    const at = this.#reserve(COLLECTION.bytes);
+    if (at < 0) return;
+    this.shared.f64[(at + COLLECTION.pauseMs) >> 3] = pauseMs;
+    this.shared.f64[(at + COLLECTION.heapAfter) >> 3] = heapAfter;
+    this.#commit(at, KIND.collection, COLLECTION.bytes);
   }
 
   #writeJson(kind: number, value: object): boolean {

@@ -65,9 +65,6 @@ export const F64 = {
   lateSumMs: 134,
   lateSquaresMs: 135,
   lateMaxMs: 136,
-  /** Last full collection: heap after it and its pause. */
-  gcHeapAfter: 137,
-  gcPauseMs: 138,
   /** Milliseconds of GC pauses, one per kind. */
   gcSumMs: 140,
   /** Heap spaces in the order of v8.getHeapSpaceStatistics(): size, available, physical. */
@@ -106,7 +103,7 @@ const TABLE_AT = HEADER_BYTES;
 const RING_AT = HEADER_BYTES + TABLE_BYTES;
 
 /** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
-export const KIND = { padding: 0, run: 1, task: 2, span: 3 } as const;
+export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4 } as const;
 
 /** A run record, byte offsets. */
 export const RUN = {
@@ -128,6 +125,9 @@ export const RUN = {
   /** Trace id and span id (48 hex digits) if traceLength, then the job id, then JSON in UTF-8. */
   text: 104,
 } as const;
+
+/** A record of a full collection that the agent asked for, byte offsets of f64. */
+export const COLLECTION = { pauseMs: 8, heapAfter: 16, bytes: 24 } as const;
 
 export const FLAG = { failed: 1, exportSpan: 2, retry: 4, qualityShift: 4 } as const;
 export const CPU_QUALITIES = ['off', 'sync_only', 'exact', 'warming'] as const;

@@ -25,6 +25,7 @@ function pair(maxTasks = 200) {
     inbox.drain({
       run: (run) => runs.push(run),
       task: (_, task) => tasks.push(task),
+      collection: () => {},
       span: (span) => spans.push(span),
     });
   return { shared, outbox, inbox, runs, tasks, spans, drain };
@@ -205,6 +206,22 @@ test('100,000 queue names are bounded, too', () => {
   const ids = new Set<number>();
   for (let i = 0; i < 100_000; i++) ids.add(outbox.taskId('bullmq', `queue-${i}`, 'task')!);
   assert.ok(ids.size <= 101, `${ids.size} tasks`);
+});
+
+test('a collection arrives after the runs that ended before it', () => {
+  const { outbox, inbox, tasks } = pair();
+  const taskId = outbox.taskId('bullmq', 'mail', 'send')!;
+  outbox.run(finished({ taskId }));
+  outbox.collection(7.5, 12_345_678);
+  outbox.run(finished({ taskId }));
+  const order: unknown[] = [];
+  inbox.drain({
+    run: () => order.push('run'),
+    task: (_, task) => tasks.push(task),
+    span: () => {},
+    collection: (pauseMs, heapAfter) => order.push([pauseMs, heapAfter]),
+  });
+  assert.deepEqual(order, ['run', [7.5, 12_345_678], 'run']);
 });
 
 test('runs in flight are seen with their age, and not after their end', () => {

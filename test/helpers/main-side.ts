@@ -38,6 +38,7 @@ export function mainSide(
     inbox.drain({
       run: (run) => runs.push(run),
       task: () => {},
+      collection: () => {},
       span: (span) => spans.push(span as Record<string, unknown>),
     });
     return runs;

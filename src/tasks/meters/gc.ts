@@ -1,6 +1,7 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import type { Outbox } from '../../bridge/outbox.ts';
 import { F64, GC_KINDS, I32, type Shared } from '../../bridge/protocol.ts';
 import { METRICS } from '../../model/metrics.ts';
 
@@ -32,18 +33,18 @@ export function meterGc(shared: Shared): () => void {
 let collect: (() => void) | undefined;
 
 /**
- * Does a full collection when the agent has asked for one, and leaves the heap after it. The agent asks within a budget
+ * Does a full collection when the agent has asked for one, and tells it the heap after it. The agent asks within a budget
  * (memory.gc_budget), while the heap grows and the growth is to be laid at a task's door.
  */
-export function answerGc(shared: Shared): void {
-  const asked = Atomics.load(shared.i32, I32.gcAsked);
-  if (asked === shared.i32[I32.gcDone]) return;
+export function answerGc(outbox: Outbox): void {
+  const { i32 } = outbox.shared;
+  const asked = Atomics.load(i32, I32.gcAsked);
+  if (asked === i32[I32.gcDone]) return;
   collect ??= exposeGc();
   const start = performance.now();
   collect();
-  shared.f64[F64.gcPauseMs] = performance.now() - start;
-  shared.f64[F64.gcHeapAfter] = v8.getHeapStatistics().used_heap_size;
-  Atomics.store(shared.i32, I32.gcDone, asked);
+  outbox.collection(performance.now() - start, v8.getHeapStatistics().used_heap_size);
+  Atomics.store(i32, I32.gcDone, asked);
 }
 
 /** `gc` is handed to contexts made after the flag is set; the process's own globals stay as they are. */
