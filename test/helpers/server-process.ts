@@ -7,7 +7,12 @@ export interface ServerProcess {
   /** Everything it has written so far, both streams. */
   output(): string;
   /** Fulfils when `ready` holds; rejects when the process ends first or `limitMs` have passed. */
-  until(what: string, ready: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
+  until(
+    what: string,
+    ready: () => boolean | Promise<boolean>,
+    limitMs?: number,
+    everyMs?: number,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,13 +41,13 @@ export function startServer(
   process.once('exit', kill);
   return {
     output: () => output,
-    async until(what, ready, limitMs = 30_000) {
+    async until(what, ready, limitMs = 30_000, everyMs = 50) {
       const deadline = Date.now() + limitMs;
       while (!(await ready())) {
         const why = ended() ? 'ended before' : Date.now() > deadline ? `not within ${limitMs} ms` : undefined;
         if (why !== undefined)
           throw new Error(`${program}: ${what}: ${why}\n${failure?.message ?? output.slice(-4000)}`);
-        await new Promise((later) => setTimeout(later, 50));
+        await new Promise((later) => setTimeout(later, everyMs));
       }
     },
     async stop() {
