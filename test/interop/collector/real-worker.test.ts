@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Queue } from 'bullmq';
+import { METRICS } from '../../../src/model/metrics.ts';
+import { prometheusName } from '../../../src/model/prometheus-name.ts';
 import { type Collector, startCollector } from '../../helpers/collector.ts';
 import { bound } from '../../helpers/dashboard-json.ts';
 import { emptyTargets } from '../../helpers/empty-targets.ts';
@@ -20,6 +22,15 @@ import { type ServerProcess, startServer } from '../../helpers/server-process.ts
 const REGISTER = resolve(import.meta.dirname, '../../../src/register.ts');
 const WORKER = resolve(import.meta.dirname, 'worker.ts');
 const JOB = 'eu/mailer';
+/** Metrics, or families of them, that this worker need not have, each with the reason. */
+const MAY_BE_ABSENT: readonly (readonly [start: string, reason: string])[] = [
+  ['task.memory.retained', 'too few full collections'],
+  ['container.', 'in no control group'],
+  ['taskwarden.container.', 'in no control group, or one without limits'],
+  ['taskwarden.telemetry.dropped', 'nothing was dropped'],
+  ['taskwarden.export.failures', 'no export failed'],
+  ['taskwarden.agent.cpu.time', 'Node.js 22'],
+];
 
 suite('a preloaded worker fills the dashboards', { skip: goMissing() }, () => {
   const target = createServer((_, response) => response.end('x'.repeat(2000)));
@@ -107,6 +118,20 @@ suite('a preloaded worker fills the dashboards', { skip: goMissing() }, () => {
           `${name} lacks ${label}`,
         );
     }
+  });
+
+  test('what is not there has a reason', async () => {
+    const names = new Set((await prometheus.series(`{job="${JOB}"}`)).map(({ __name__ }) => __name__));
+    const absent = Object.entries(METRICS)
+      .filter(([name, { unit, kind }]) => {
+        const full = prometheusName(name, unit, kind);
+        return !names.has(kind === 'histogram' ? `${full}_count` : full);
+      })
+      .map(([name]) => name);
+    assert.deepEqual(
+      absent.filter((name) => !MAY_BE_ABSENT.some(([start]) => name.startsWith(start))),
+      [],
+    );
   });
 
   test('the variables offer this worker, its queue and its tasks', async () => {
