@@ -32,11 +32,15 @@ const KEYWORDS: ReadonlySet<string> = new Set([
   'offset',
 ]);
 
+/** Operators and modifiers of one expression: each may make its tree a level deeper, and the stack is finite. */
+const MAX_OPERATORS = 2000;
+
 /** The tokens of an expression with one token of look-ahead. */
 export class Cursor {
   readonly #lexer: Lexer;
   #current: Token;
   #lastEnd = 0;
+  #operators = 0;
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
@@ -66,6 +70,14 @@ export class Cursor {
 
   isPunctuation(text: string): boolean {
     return this.#current.kind === 'punctuation' && this.#current.text === text;
+  }
+
+  /** Takes an operator or what begins a modifier. */
+  takeOperator(): Token {
+    if (++this.#operators > MAX_OPERATORS) {
+      this.fail(this.#current.start, `more than ${MAX_OPERATORS} operators in one expression`);
+    }
+    return this.take();
   }
 
   /** Takes the punctuation when it is there. */

@@ -62,7 +62,7 @@ export function parsePostfix(cursor: Cursor, operand: Node): Node {
 }
 
 function parseRange(cursor: Cursor, expr: Node): MatrixNode | SubqueryNode {
-  const bracket = cursor.take().start;
+  const bracket = cursor.takeOperator().start;
   const range = parsePositiveDuration(
     cursor,
     'subquery or range selector',

@@ -77,7 +77,7 @@ class Parser {
   }
 
   #binary(left: Node, op: BinaryOperator): BinaryNode {
-    const { start, end } = this.#cursor.take();
+    const { start, end } = this.#cursor.takeOperator();
     const bool = this.#cursor.word() === 'bool';
     if (bool) this.#cursor.take();
     const matching = this.#matching();

@@ -85,7 +85,7 @@ export class SeriesStore implements Queryable {
    */
   tick(t: number): boolean {
     const last = this.lastTick ?? Number.NEGATIVE_INFINITY;
-    if (!(t >= last)) {
+    if (!(t >= last && t < Number.POSITIVE_INFINITY)) {
       this.#row = -1;
       return false;
     }

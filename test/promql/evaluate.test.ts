@@ -142,3 +142,9 @@ test('a label named like a member of Object.prototype is a label like any other'
   assert.deepEqual(labelsOf('sum by (__proto__) (a)'), ['[["__proto__","y"]]']);
   assert.deepEqual(labelsOf('b{toString=""}'), ['[["__name__","b"]]']);
 });
+
+test('a long chain of operators is evaluated', () => {
+  const store = filled(2, 1);
+  const value = evaluateInstant(compile(`a${' + a'.repeat(1500)}`), store, 1000);
+  assert.deepEqual(value.type === 'vector' && value.samples.map((sample) => sample.value), [1501, 1501]);
+});

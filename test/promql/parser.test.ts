@@ -114,6 +114,10 @@ test('nesting has a limit instead of exhausting the stack', () => {
   assert.equal(compile(deep(150)).type, 'scalar');
   assert.throws(() => compile(deep(5000)), /nested too deeply/);
   assert.throws(() => compile(`${'-'.repeat(5000)}1`), /nested too deeply/);
+  assert.equal(compile(`1${'+1'.repeat(1500)}`).type, 'scalar');
+  assert.throws(() => compile(`1${'+1'.repeat(50_000)}`), /more than 2000 operators/);
+  assert.throws(() => compile(`a${'[1m:]'.repeat(50_000)}`), /more than 2000 operators/);
+  assert.throws(() => compile(`a${'[1m:]'.repeat(1500)}`), /subquery is only allowed on instant vector/);
 });
 
 const TYPES: readonly (readonly [expr: string, type: string])[] = [

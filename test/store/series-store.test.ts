@@ -72,6 +72,7 @@ test('an older time is refused, counted, and nothing of it is kept; time then go
   assert.deepEqual(dropped, [1, 1, 1]);
   assert.equal(store.size, 1);
   assert.equal(store.tick(Number.NaN), false);
+  assert.equal(store.tick(Infinity), false);
   store.append(30, [{ labels: named('a'), value: 4 }]);
   assert.deepEqual(all(store, 'a'), [
     [20, 1],
