@@ -205,7 +205,7 @@ const hostRow: readonly PanelSpec[] = [
 
 const agentRow: readonly PanelSpec[] = [
   graph('Agent CPU', 's', 'CPU seconds per second of the agent thread.', [
-    flow('taskwarden.agent.cpu.time', undefined, '', 'Node.js 22 does not tell the CPU time of a thread'),
+    flow('taskwarden.agent.cpu.time', undefined, '', 'the CPU time of a thread is unknown on Node.js 22'),
   ]),
   graph('Rule evaluation', 's', 'How long the last evaluation of all rules took.', [
     gauge('taskwarden.rules.evaluation.duration', ''),
