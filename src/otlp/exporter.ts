@@ -1,4 +1,3 @@
-import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { Exporter as ExporterName, Protocol, Signal } from '../config/otel.ts';
 import type { LogData } from '../model/log.ts';
 import { VERSION } from '../model/package.ts';
@@ -9,10 +8,10 @@ import { LatestSource } from './latest.ts';
 import { logFromRecord } from './logs.ts';
 import type { MetricsSnapshot } from './metrics.ts';
 import { QueueSource, type Source } from './queue.ts';
-import type { ResourceAttributes } from './resource.ts';
+import { type ResourceAttributes, resourceOf } from './resource.ts';
 import { type DropReason, Sender } from './sender.ts';
 import { Scopes, spanFromRecord } from './spans.ts';
-import { connect } from './transport.ts';
+import { type Connection, connect } from './transport.ts';
 
 export interface ExporterLimits {
   readonly spanQueue: number;
@@ -57,6 +56,11 @@ export interface ExporterOptions {
 
 /** Sends telemetry out of the agent thread. No method throws or rejects, and none waits except `flush` and `shutdown`. */
 export interface Exporter {
+  /**
+   * Gets the road of alerts ready: code loaded, host looked up, connection open. Sends a logs request without records, which
+   * receivers must accept (source: OTLP specification) and whose fate does not matter.
+   */
+  warm(): Promise<void>;
   /** Sent in batches. The spans must not change afterwards. */
   spans(spans: readonly SpanData[]): void;
   /** Sent at once. */
@@ -71,12 +75,24 @@ export interface Exporter {
 
 const SCOPE = { name: 'taskwarden', version: VERSION };
 
+/** Runs the serializer once, and goes nowhere. */
+const SAMPLE: LogData = {
+  timeMs: 0,
+  observedTimeMs: 0,
+  severityNumber: 9,
+  severityText: 'INFO',
+  eventName: 'warm',
+  body: 'warm',
+  attributes: { text: 'a', number: 0.5, list: ['a'] },
+};
+
 /** Endpoints, headers and the like come from the OTEL_EXPORTER_OTLP_* variables of this thread. */
 export function createExporter(options: ExporterOptions): Exporter {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const resource = resourceFromAttributes({ ...options.resource });
+  const resource = resourceOf(options.resource);
   const scopes = new Scopes();
   const senders: Sender[] = [];
+  const connections = new Map<Signal, Promise<Connection>>();
   let closed = false;
 
   const uses = (signal: Signal, name: ExporterName): boolean => options.exporters[signal].includes(name);
@@ -92,6 +108,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   ): Sender | undefined => {
     if (!uses(signal, 'otlp')) return undefined;
     const connection = connect(signal, options.protocols[signal]);
+    connections.set(signal, connection);
     const { maxRetryMs } = limits;
     const { now } = options;
     const made = new Sender({
@@ -144,6 +161,13 @@ export function createExporter(options: ExporterOptions): Exporter {
   let spanTimer: NodeJS.Timeout | undefined;
 
   return {
+    async warm() {
+      const connection = await connections.get('logs')?.catch(() => undefined);
+      if (connection === undefined || closed) return;
+      const { encoder, transport } = connection;
+      encoder.logs([logFromRecord(SAMPLE, resource, SCOPE)]);
+      await transport.send(encoder.logs([]), transport.timeoutMs);
+    },
     spans(items) {
       if (closed) return options.onDropped('traces', 'shutdown', items.length);
       print('traces', () => items.map(spanLine));

@@ -1,5 +1,4 @@
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import https from 'node:https';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { convertLegacyHttpOptions } from '@opentelemetry/otlp-exporter-base/node-http';
 import type { Signal } from '../config/otel.ts';
@@ -31,7 +30,7 @@ export async function openHttp(signal: Signal, contentType: string): Promise<Tra
     ...(zip && { 'Content-Encoding': 'gzip' }),
   };
   const options: RequestOptions = { method: 'POST', headers, agent, lookup: host.lookup };
-  const open = url.protocol === 'https:' ? https.request : http.request;
+  const { request: open } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
 
   const attempt = (body: Uint8Array, timeoutMs: number): Promise<SendResult> =>
     new Promise((resolve) => {

@@ -18,7 +18,7 @@ export interface VanishedMetric {
   readonly unit: string;
   readonly kind: 'gauge' | 'sum';
   readonly monotonic: boolean;
-  readonly points: Labels[];
+  readonly points: readonly Labels[];
 }
 
 export interface MetricsSnapshot {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { SDK_INFO } from '@opentelemetry/core';
+import type { Resource } from '@opentelemetry/resources';
 import { VERSION } from '../model/package.ts';
 
 /** Names of the semantic conventions where they differ from Node's. */
@@ -35,4 +36,13 @@ export function resourceAttributes(
     'telemetry.distro.name': 'taskwarden',
     'telemetry.distro.version': VERSION,
   };
+}
+
+/**
+ * The resource as the serializers read it, which is nothing but its attributes. OpenTelemetry's own would bring its detectors
+ * into the agent's bundle.
+ */
+export function resourceOf(attributes: ResourceAttributes): Resource {
+  const resource: Pick<Resource, 'attributes'> = { attributes: { ...attributes } };
+  return resource as Resource;
 }

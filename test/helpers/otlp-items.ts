@@ -188,5 +188,6 @@ function id(raw: Uint8Array | string | undefined): string {
 }
 
 function ms(nanos: string | number | undefined): number {
-  return Number(BigInt(nanos ?? 0)) / 1e6;
+  const whole = BigInt(nanos ?? 0);
+  return Number(whole / 1_000_000n) + Number(whole % 1_000_000n) / 1e6;
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -139,6 +140,7 @@ export class OtlpSink {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     const signal = (['traces', 'metrics', 'logs'] as const).find((name) => path.endsWith(`/v1/${name}`));
+    const { fault } = this;
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk);
@@ -163,7 +165,7 @@ export class OtlpSink {
     );
     const type = json ? 'application/json' : 'application/x-protobuf';
     const headers: Record<string, string> = { 'content-type': type };
-    if (this.fault.retryAfter !== undefined) headers['retry-after'] = String(this.fault.retryAfter);
+    if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
     const partial = json
       ? JSON.stringify({ partialSuccess: { rejectedSpans: String(rejected) } })
       : encodeResponse(rejected);
@@ -180,7 +182,7 @@ export class OtlpSink {
   ): Promise<{ status: number; rejected: number }> {
     const receivedAt = performance.timeOrigin + performance.now();
     const { delayMs, rejected = 0 } = this.fault;
-    if (delayMs !== undefined) await new Promise((later) => setTimeout(later, delayMs));
+    if (delayMs !== undefined) await new Promise((later) => setTimeout(later, delayMs).unref());
     let { status = 200 } = this.fault;
     let items: Received[] = [];
     try {
@@ -212,7 +214,7 @@ export async function startSink(options: SinkOptions = {}): Promise<OtlpSink> {
 
 /**
  * `node otlp-sink.ts [--port 0] [--grpc-port 0]`: first line of stdout `{"port":N,"grpcPort":N}`, then one line for each item.
- * A line of stdin is a {@link Fault} to apply from then on.
+ * A line of stdin is a {@link Fault} to apply from then on. Ends with its parent, where stdin comes from one.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -229,6 +231,8 @@ async function main(): Promise<void> {
   process.stdin.setEncoding('utf8').on('data', (text: string) => {
     for (const line of text.split('\n')) if (line.trim() !== '') sink.fault = JSON.parse(line);
   });
+  // Without a parent that writes, stdin is a terminal or /dev/null.
+  if (fstatSync(0).isFIFO() || fstatSync(0).isSocket()) process.stdin.on('end', () => process.exit());
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -67,3 +67,12 @@ export function testExporter(options: Partial<ExporterOptions> = {}): TestExport
   });
   return { ...exporter, dropped, failures };
 }
+
+/** Fulfils when `holds` does; rejects after 10 s. */
+export async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`did not come to hold within 10 s: ${holds}`);
+    await new Promise((later) => setTimeout(later, 5));
+  }
+}
