@@ -2,6 +2,7 @@ import type { Exporter as ExporterName, Protocol, Signal } from '../config/otel.
 import type { LogData } from '../model/log.ts';
 import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
+import { type Connection, connect } from './connect.ts';
 import { logLine, metricLines, printLine, spanLine } from './console.ts';
 import { resourceMetrics } from './encoder.ts';
 import { LatestSource } from './latest.ts';
@@ -11,7 +12,6 @@ import { QueueSource, type Source } from './queue.ts';
 import { type ResourceAttributes, resourceOf } from './resource.ts';
 import { type DropReason, Sender } from './sender.ts';
 import { Scopes, spanFromRecord } from './spans.ts';
-import { type Connection, connect } from './transport.ts';
 
 export interface ExporterLimits {
   readonly spanQueue: number;

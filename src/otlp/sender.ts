@@ -1,6 +1,7 @@
 import type { Signal } from '../config/otel.ts';
+import type { Connection } from './connect.ts';
 import type { Batch, Source } from './queue.ts';
-import type { Connection, SendResult } from './transport.ts';
+import type { SendResult } from './transport.ts';
 
 /** Why telemetry was given up. */
 export type DropReason = 'queue_full' | 'rejected' | 'shutdown';

@@ -1,8 +1,3 @@
-import type { Protocol, Signal } from '../config/otel.ts';
-import type { Encoder } from './encoder.ts';
-import { openHttp } from './http.ts';
-import { protobufEncoder } from './protobuf.ts';
-
 export type SendResult =
   | { readonly status: 'accepted'; readonly response: Uint8Array }
   /** Worth another try, not before `retryAfterMs` where the server says so. */
@@ -16,26 +11,4 @@ export interface Transport {
   /** Never rejects. */
   send(body: Uint8Array, timeoutMs: number): Promise<SendResult>;
   close(): void;
-}
-
-export interface Connection {
-  readonly encoder: Encoder;
-  readonly transport: Transport;
-}
-
-/** Endpoint, headers, compression, certificates and timeout come from the OTEL_EXPORTER_OTLP_* variables of this thread. */
-export async function connect(signal: Signal, protocol: Protocol): Promise<Connection> {
-  switch (protocol) {
-    case 'http/protobuf':
-      return { encoder: protobufEncoder, transport: await openHttp(signal, protobufEncoder.contentType) };
-    case 'http/json': {
-      const { jsonEncoder } = await import('./json.ts');
-      return { encoder: jsonEncoder, transport: await openHttp(signal, jsonEncoder.contentType) };
-    }
-    case 'grpc': {
-      // Loaded only where it is asked for: gRPC is many times the size of all else here.
-      const { openGrpc } = await import('./grpc.ts');
-      return { encoder: protobufEncoder, transport: openGrpc(signal) };
-    }
-  }
 }
