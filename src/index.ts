@@ -92,6 +92,7 @@ function instrument(
     heapLimit: oldSpaceLimit(config.nodeOptions),
     onRefresh: (now, elapsed) => {
       cpu.check(now, elapsed);
+      tasks.publish();
       answerGc(outbox);
     },
     onError,

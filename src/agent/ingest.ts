@@ -1,5 +1,5 @@
-import type { RunRecord } from '../bridge/inbox.ts';
-import type { CpuQuality, TaskKey } from '../bridge/protocol.ts';
+import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
+import { type CpuQuality, SLOT_COUNT, type TaskKey } from '../bridge/protocol.ts';
 import type { Labels } from '../model/labels.ts';
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import { type HistogramPoint, type NumberPoint, observe, type Registry } from '../store/registry.ts';
@@ -30,6 +30,16 @@ interface TaskSeries {
   payload: HistogramPoint;
 }
 
+/** Usage of a run that is counted already. */
+interface Counted {
+  cpuMs: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+const NOTHING: Counted = { cpuMs: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
+
 /** Attributes that the series of a task have in common. */
 export function taskAttributes(task: TaskKey): Labels {
   return {
@@ -44,6 +54,8 @@ export class Ingest {
   readonly #registry: Registry;
   readonly #series = new Map<TaskKey, TaskSeries>();
   readonly #completed = new Map<string, number>();
+  /** What was counted of runs that are still in flight. */
+  readonly #counted = new Map<string, Counted>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -69,16 +81,41 @@ export class Ingest {
       if (run.attempt > 1) series.waitRetry ??= this.#wait(series.attributes, true);
       observe(run.attempt > 1 ? series.waitRetry! : series.waitFirst, WAIT, run.waitMs / 1000);
     }
-    if (run.cpuQuality !== 'off') {
-      this.#cpu(series, run.cpuQuality).value += run.cpuMs / 1000;
-      observe(series.block, BLOCK, run.blockMs / 1000);
-    }
-    series.requests.value += run.requests;
-    series.received.value += run.bytesIn;
-    series.transmitted.value += run.bytesOut;
+    const slot = `${run.slot}:${run.generation}`;
+    const counted = this.#counted.get(slot);
+    this.#counted.delete(slot);
+    if (run.cpuQuality !== 'off') observe(series.block, BLOCK, run.blockMs / 1000);
+    this.#use(series, run, run.cpuQuality, counted);
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
     const key = taskKeyText(run.task);
     this.#completed.set(key, (this.#completed.get(key) ?? 0) + 1);
+  }
+
+  /** Counts what runs in flight have used so far, so that one that never ends is seen. */
+  active(runs: readonly ActiveRun[]): void {
+    for (const run of runs) {
+      const { cpuMs, requests, bytesIn, bytesOut } = run;
+      if (cpuMs === 0 && requests === 0) continue;
+      const slot = `${run.slot}:${run.generation}`;
+      // A run in flight has figures only while its metering is exact: the sync mode's come at its end.
+      this.#use(this.#of(run.task), run, 'exact', this.#counted.get(slot));
+      this.#counted.set(slot, { cpuMs, requests, bytesIn, bytesOut });
+    }
+    // Runs whose record was dropped stay behind; there are never more in flight than the table has slots.
+    for (const slot of this.#counted.keys()) {
+      if (this.#counted.size <= SLOT_COUNT) break;
+      this.#counted.delete(slot);
+    }
+  }
+
+  /** Adds a run's usage but what was counted of it before. */
+  #use(series: TaskSeries, run: Counted, quality: CpuQuality, counted: Counted = NOTHING): void {
+    const more = (part: keyof Counted): number => Math.max(0, run[part] - counted[part]);
+    const cpuMs = more('cpuMs');
+    if (cpuMs > 0) this.#cpu(series, quality).value += cpuMs / 1000;
+    series.requests.value += more('requests');
+    series.received.value += more('bytesIn');
+    series.transmitted.value += more('bytesOut');
   }
 
   #of(task: TaskKey): TaskSeries {

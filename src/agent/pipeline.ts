@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
+import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
-import { monotonicMs, wallClock } from '../model/clock.ts';
+import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
@@ -20,6 +21,7 @@ import { spanOfRun } from './run-span.ts';
 import { Sources } from './sources.ts';
 import { Watchdog } from './watchdog.ts';
 
+const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 500;
 const FLUSH_MS = 900;
 
@@ -35,6 +37,7 @@ const FLUSH_MS = 900;
 export class Pipeline {
   readonly #config: Config;
   readonly #resource: ResourceAttributes;
+  readonly #now: Clock = steadyClock();
   readonly #registry: Registry;
   readonly #guard: Guard;
   readonly #ingest: Ingest;
@@ -53,6 +56,7 @@ export class Pipeline {
     this.#config = config;
     this.#resource = resourceAttributes(config.otel.serviceName, config.otel.resourceAttributes);
     this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: 2000 });
+    beginAtZero(this.#registry);
     this.#guard = createGuard(
       this.#registry,
       ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr,
@@ -129,7 +133,6 @@ export class Pipeline {
 
   /** Reads, evaluates and exports all that there is, within a second. */
   async flush(): Promise<void> {
-    this.#sources.drain();
     this.#tick(true);
     this.#exportMetrics();
     await this.#exporting?.flush(FLUSH_MS);
@@ -173,9 +176,14 @@ export class Pipeline {
     }
     this.#guard('vitals', () => {
       for (const { vitals } of this.#sources.all) vitals.collect();
-      gaugeActive(this.#registry, this.#sources.tasks(), this.#sources.active());
+      countOwnCpu(this.#registry);
+      // What ended since the last drain must be counted as ended before what goes on is counted.
+      this.#sources.drain();
+      const active = this.#sources.active();
+      this.#ingest.active(active);
+      gaugeActive(this.#registry, this.#sources.tasks(), active);
     });
-    this.#guard('rules', () => this.#alerting?.tick(wallClock(), force));
+    this.#guard('rules', () => this.#alerting?.tick(this.#now(), force));
   }
 
   #exportMetrics(): void {
@@ -184,6 +192,20 @@ export class Pipeline {
 
   #every(ms: number, run: () => void): void {
     this.#timers.push(setInterval(run, ms));
+  }
+}
+
+/** Node.js before 22.19 cannot tell a thread's CPU time: unknown, not 0. */
+function countOwnCpu(registry: Registry): void {
+  const usage = process.threadCpuUsage?.();
+  if (usage !== undefined) registry.set('taskwarden.agent.cpu.time', {}, (usage.user + usage.system) / 1e6);
+}
+
+/** Counters that an alert watches begin at 0: a first increment is one to `increase` only then. */
+function beginAtZero(registry: Registry): void {
+  for (const signal of SIGNALS) {
+    registry.add('taskwarden.export.failures', { signal }, 0);
+    for (const reason of DROP_REASONS) registry.add('taskwarden.telemetry.dropped', { signal, reason }, 0);
   }
 }
 

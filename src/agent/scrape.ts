@@ -3,6 +3,8 @@ import { prometheusLabel, prometheusName } from '../model/prometheus-name.ts';
 import type { HistogramPoint, NumberPoint, Registry } from '../store/registry.ts';
 import type { SeriesStore } from '../store/series-store.ts';
 
+const RETRY_ROUNDS = 12;
+
 /** Ids of the store's series that come from one point of the registry. */
 interface Scraped {
   ids: number[];
@@ -36,8 +38,11 @@ export class Scraper {
       for (const point of metric.points.values()) {
         const scraped = this.#scraped(point, name, buckets);
         scraped.seen = this.#round;
-        if ('counts' in point) this.#setHistogram(point, scraped.ids);
-        else this.#store.set(scraped.ids[0]!, point.value);
+        const values = 'counts' in point ? histogramValues(point) : [point.value];
+        let refused = false;
+        for (const [at, id] of scraped.ids.entries()) if (!this.#store.set(id, values[at]!)) refused = true;
+        // Ids of series that the store has let go, or had no room for, are asked for again, but not at every turn.
+        if (refused && this.#round % RETRY_ROUNDS === 0) this.#points.delete(point);
       }
     }
     this.#endVanished();
@@ -63,16 +68,6 @@ export class Scraper {
     return scraped;
   }
 
-  #setHistogram(point: HistogramPoint, ids: readonly number[]): void {
-    let cumulative = 0;
-    for (let bucket = 0; bucket < point.counts.length; bucket++) {
-      cumulative += point.counts[bucket]!;
-      this.#store.set(ids[bucket]!, cumulative);
-    }
-    this.#store.set(ids[point.counts.length]!, point.sum);
-    this.#store.set(ids[point.counts.length + 1]!, point.count);
-  }
-
   #endVanished(): void {
     for (const [point, scraped] of this.#points) {
       if (scraped.seen === this.#round) continue;
@@ -86,4 +81,16 @@ export class Scraper {
     for (const [attribute, value] of Object.entries(attributes)) labels[prometheusLabel(attribute)] = value;
     return labels;
   }
+}
+
+/** Cumulative buckets, sum and count, in the order of the series' ids. */
+function histogramValues(point: HistogramPoint): number[] {
+  let cumulative = 0;
+  const values: number[] = [];
+  for (const count of point.counts) {
+    cumulative += count;
+    values.push(cumulative);
+  }
+  values.push(point.sum, point.count);
+  return values;
 }

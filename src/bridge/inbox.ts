@@ -23,6 +23,8 @@ import {
 
 /** A finished run as the agent reads it; unknown figures are undefined. */
 export interface RunRecord {
+  slot: number;
+  generation: number;
   task: TaskKey;
   taskId: number;
   jobId: string;
@@ -55,6 +57,11 @@ export interface ActiveRun {
   ageMs: number;
   traceId: string;
   spanId: string;
+  /** Usage as of about a second ago at most. */
+  cpuMs: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
 }
 
 export interface InboxHandlers {
@@ -140,6 +147,8 @@ export class Inbox {
     const extraEnd = extraAt + i32[word + (RUN.extraLength >> 2)]!;
     const trace = traceLength === 0 ? '' : bytes.toString('latin1', at + RUN.text, idAt);
     return {
+      slot: i32[word + (RUN.slot >> 2)]!,
+      generation: i32[word + (RUN.generation >> 2)]!,
       task: this.tasks[taskId] ?? UNKNOWN_TASK,
       taskId,
       jobId: bytes.toString('utf8', idAt, extraAt),
@@ -195,6 +204,10 @@ export class Inbox {
       ageMs: Math.max(0, now - f64[(at + SLOT.start) >> 3]!),
       traceId: trace.slice(0, 32),
       spanId: trace.slice(32),
+      cpuMs: f64[(at + SLOT.cpuMs) >> 3]!,
+      requests: i32[(at + SLOT.requests) >> 2]!,
+      bytesIn: f64[(at + SLOT.bytesIn) >> 3]!,
+      bytesOut: f64[(at + SLOT.bytesOut) >> 3]!,
     };
     return Atomics.load(i32, at >> 2) === generation ? run : undefined;
   }

@@ -20,6 +20,9 @@ import {
 
 /** What a finished run leaves behind. Times in ms, sizes in bytes; NaN where unknown. */
 export interface FinishedRun {
+  /** What `open` gave, and `generation` of it, both as of the run's start. */
+  slot: number;
+  generation: number;
   taskId: number;
   jobId: string;
   attempt: number;
@@ -41,6 +44,15 @@ export interface FinishedRun {
   extra: RunExtra | undefined;
 }
 
+/** What a run has used: ms of CPU, bytes, requests. */
+export interface Usage {
+  readonly cpuMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly requests: number;
+}
+
+const NO_USAGE: Usage = { cpuMs: 0, bytesIn: 0, bytesOut: 0, requests: 0 };
 const MAX_EXTRA_BYTES = 16_384;
 
 /**
@@ -98,11 +110,25 @@ export class Outbox {
     i32[(at + SLOT.task) >> 2] = taskId;
     i32[(at + SLOT.attempt) >> 2] = attempt;
     f64[(at + SLOT.start) >> 3] = startMs;
+    this.#writeUsage(at, NO_USAGE);
     i32[(at + SLOT.traceLength) >> 2] = trace.length;
     if (trace !== '') bytes.write(trace, at + SLOT.trace, trace.length, 'latin1');
     i32[(at + SLOT.idLength) >> 2] = bytes.write(jobId, at + SLOT.id, MAX_ID_BYTES, 'utf8');
     Atomics.add(i32, (at + SLOT.generation) >> 2, 1);
     return slot;
+  }
+
+  /** Shows what a run in flight has used so far. */
+  usage(slot: number, usage: Usage): void {
+    if (slot >= 0) this.#writeUsage(slotAt(slot), usage);
+  }
+
+  #writeUsage(at: number, usage: Usage): void {
+    const { i32, f64 } = this.shared;
+    f64[(at + SLOT.cpuMs) >> 3] = usage.cpuMs;
+    f64[(at + SLOT.bytesIn) >> 3] = usage.bytesIn;
+    f64[(at + SLOT.bytesOut) >> 3] = usage.bytesOut;
+    i32[(at + SLOT.requests) >> 2] = usage.requests;
   }
 
   close(slot: number): void {
@@ -135,6 +161,8 @@ export class Outbox {
       (run.exportSpan ? FLAG.exportSpan : 0) |
       (run.attempt > 1 ? FLAG.retry : 0) |
       (CPU_QUALITIES.indexOf(run.cpuQuality) << FLAG.qualityShift);
+    i32[word + (RUN.slot >> 2)] = run.slot;
+    i32[word + (RUN.generation >> 2)] = run.generation;
     i32[word + (RUN.attempt >> 2)] = run.attempt;
     i32[word + (RUN.requests >> 2)] = run.requests;
     i32[word + (RUN.traceLength >> 2)] = run.trace.length;

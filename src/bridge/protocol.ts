@@ -86,11 +86,16 @@ export const SLOT = {
   idLength: 12,
   /** f64, ms of performance.now(). */
   start: 16,
+  /** Usage so far, refreshed about once a second: f64 ms, bytes, bytes, then i32. */
+  cpuMs: 24,
+  bytesIn: 32,
+  bytesOut: 40,
+  requests: 48,
   /** i32: 48 when trace and span id follow, else 0. */
-  traceLength: 24,
-  trace: 28,
-  id: 76,
-  bytes: 192,
+  traceLength: 52,
+  trace: 56,
+  id: 104,
+  bytes: 224,
 } as const;
 
 export const SLOT_COUNT = 1024;
@@ -122,8 +127,11 @@ export const RUN = {
   traceLength: 88,
   idLength: 92,
   extraLength: 96,
+  /** The slot that the run had in the table, -1 for none, and its generation there. */
+  slot: 100,
+  generation: 104,
   /** Trace id and span id (48 hex digits) if traceLength, then the job id, then JSON in UTF-8. */
-  text: 104,
+  text: 112,
 } as const;
 
 /** A record of a full collection that the agent asked for, byte offsets of f64. */

@@ -15,3 +15,21 @@ export function monotonicMs(): number {
   const [s, ns] = process.hrtime();
   return s * 1000 + ns / 1e6;
 }
+
+/** How far the wall clock may run ahead before a steady clock follows it, ms: a machine that slept, a clock that was set. */
+const AHEAD_MS = 5000;
+
+/**
+ * Milliseconds since the Unix epoch that never go back: the wall clock at the start, carried on by the monotonic one. A clock that
+ * is set forward is followed, one that is set back is not, as the store of the past takes no samples out of order.
+ */
+export function steadyClock(): Clock {
+  let offset = wallClock() - monotonicMs();
+  return () => {
+    const now = monotonicMs() + offset;
+    const ahead = wallClock() - now;
+    if (ahead <= AHEAD_MS) return now;
+    offset += ahead;
+    return now + ahead;
+  };
+}

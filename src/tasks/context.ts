@@ -20,6 +20,8 @@ export class Run implements Cell {
   readonly attempt: number;
   readonly taskId: number;
   readonly slot: number;
+  /** Of the slot, so that the run is not taken for its successor there. */
+  readonly generation: number;
   /** ms of performance.now(). */
   readonly startMs: number;
   /** Count of changes of the metering mode at the start: a run that saw one is not measured exactly. */
@@ -41,6 +43,7 @@ export class Run implements Cell {
     attempt: number;
     taskId: number;
     slot: number;
+    generation: number;
     startMs: number;
     meteringEpoch: number;
     waitMs: number;
@@ -53,6 +56,7 @@ export class Run implements Cell {
     this.attempt = run.attempt;
     this.taskId = run.taskId;
     this.slot = run.slot;
+    this.generation = run.generation;
     this.startMs = run.startMs;
     this.meteringEpoch = run.meteringEpoch;
     this.waitMs = run.waitMs;

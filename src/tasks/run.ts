@@ -48,6 +48,8 @@ const TIME_ORIGIN = performance.timeOrigin;
 /** Turns handler calls into metered runs. Whatever fails in here, the handler is called exactly once, as it was. */
 export class Tasks {
   readonly #options: TasksOptions;
+  /** Runs in flight by their slot. */
+  readonly #active: (Run | undefined)[] = [];
 
   constructor(options: TasksOptions) {
     this.#options = options;
@@ -87,6 +89,11 @@ export class Tasks {
     return { queue, task, jobId, attempt, cpuMs, cpuQuality, requests, bytesIn, bytesOut };
   }
 
+  /** Shows the agent what the runs in flight have used so far. */
+  publish(): void {
+    for (const run of this.#active) if (run !== undefined) this.#options.outbox.usage(run.slot, run);
+  }
+
   #open(describe: () => RunInfo): { run: Run; scope: RunScope } | undefined {
     const { outbox, cpu, openScope, onError } = this.#options;
     try {
@@ -95,6 +102,7 @@ export class Tasks {
       if (taskId === undefined) return undefined;
       const scope = openScope(info);
       const startMs = performance.now();
+      const slot = outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace);
       const run = new Run({
         framework: info.framework,
         queue: info.queue,
@@ -102,12 +110,14 @@ export class Tasks {
         jobId: info.jobId,
         attempt: info.attempt,
         taskId,
-        slot: outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace),
+        slot,
+        generation: outbox.generation(slot),
         startMs,
         meteringEpoch: cpu.epoch,
         waitMs: info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs),
         payloadBytes: info.payloadBytes ?? Number.NaN,
       });
+      if (slot >= 0) this.#active[slot] = run;
       return { run, scope };
     } catch (error) {
       onError('run', error);
@@ -140,8 +150,11 @@ export class Tasks {
       cpu.close(run);
       run.ended = true;
       outbox.close(run.slot);
+      if (run.slot >= 0) this.#active[run.slot] = undefined;
       const extra = scope.end(run, failure);
       outbox.run({
+        slot: run.slot,
+        generation: run.generation,
         taskId: run.taskId,
         jobId: run.jobId,
         attempt: run.attempt,

@@ -33,6 +33,8 @@ function pair(maxTasks = 200) {
 
 function finished(over: Partial<FinishedRun> = {}): FinishedRun {
   return {
+    slot: 3,
+    generation: 5,
     taskId: 0,
     jobId: '42',
     attempt: 1,
@@ -62,6 +64,8 @@ test('a run arrives as it was sent', () => {
   assert.deepEqual(tasks, [{ framework: 'bullmq', queue: 'mail', task: 'send' }]);
   assert.deepEqual(runs, [
     {
+      slot: 3,
+      generation: 5,
       task: { framework: 'bullmq', queue: 'mail', task: 'send' },
       taskId,
       jobId: '42',
@@ -244,6 +248,21 @@ test('runs in flight are seen with their age, and not after their end', () => {
   );
   outbox.close(second);
   assert.deepEqual(inbox.active(), []);
+});
+
+test('what a run has used so far is seen while it is in flight, and starts at 0', () => {
+  const { outbox, inbox } = pair();
+  const slot = outbox.open(0, 'a', 1, 0, '');
+  outbox.usage(slot, { cpuMs: 12.5, requests: 7, bytesIn: 1e10, bytesOut: 3 });
+  const { cpuMs, requests, bytesIn, bytesOut } = inbox.slot(slot)!;
+  assert.deepEqual(
+    { cpuMs, requests, bytesIn, bytesOut },
+    { cpuMs: 12.5, requests: 7, bytesIn: 1e10, bytesOut: 3 },
+  );
+  outbox.close(slot);
+  outbox.open(0, 'b', 1, 0, '');
+  assert.equal(inbox.slot(slot)!.cpuMs, 0);
+  assert.equal(inbox.slot(slot)!.requests, 0);
 });
 
 test('a slot that is used again has another generation', () => {
