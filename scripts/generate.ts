@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { dashboardJson } from '../src/dashboards/generate.ts';
 import { metricsDocument } from '../src/dashboards/metrics-doc.ts';
 import { DASHBOARDS } from '../src/dashboards/panels.ts';
+import { configurationDocument } from './configuration-doc.ts';
 
 /**
  * `node scripts/generate.ts` writes every generated file; with `--check` it writes none, names those that are stale and
@@ -12,6 +13,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FILES = new Map<string, string>([
   ...DASHBOARDS.map((spec) => [`dashboards/${spec.file}.json`, dashboardJson(spec)] as const),
   ['docs/metrics.md', metricsDocument()],
+  ['docs/configuration.md', configurationDocument()],
 ]);
 
 const stale = [...FILES].filter(([path, text]) => read(path) !== text);
