@@ -41,7 +41,8 @@ await build({
   ...common,
   entryPoints: { agent: 'src/agent/thread.ts' },
   chunkNames: 'agent-[hash]',
-  minifySyntax: true,
+  minify: true,
+  keepNames: true,
 });
 await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
 chmodSync(resolve(dist, 'cli.js'), 0o755);

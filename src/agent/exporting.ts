@@ -36,6 +36,11 @@ export class Exporting {
     });
   }
 
+  /** Opens the road of alerts, so that the first is not late. */
+  warm(): Promise<void> {
+    return this.#exporter.warm();
+  }
+
   span(span: SpanData): void {
     this.#exporter.spans([span]);
   }

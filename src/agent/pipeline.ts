@@ -127,6 +127,7 @@ export class Pipeline {
       resource: this.#resource,
       alerts: () => alerting?.alerts() ?? [],
     });
+    this.#guard('export', () => this.#exporting?.warm());
     for (const transition of this.#unsent.splice(0)) this.#exporting.alert(transition);
     this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
   }
