@@ -1,11 +1,21 @@
 import type { Job, Worker } from 'bullmq';
-import type { RunInfo } from '../tasks/run.ts';
+import type { RunInfo, Tasks } from '../tasks/run.ts';
+import {
+  attemptOf,
+  carrierOf,
+  isControlFlow,
+  isWaitingChildren,
+  type JobFields,
+  ReadyTimes,
+  waitMs,
+} from './bullmq-job.ts';
 import type { Host } from './host.ts';
 import { replaceMethod } from './patch.ts';
 
 /** The parts of BullMQ's classes that are used here; some are protected in its types, all are public in JavaScript. */
 interface WorkerInternals {
   name: string;
+  qualifiedName?: string;
   opts: { telemetry?: unknown };
   childPool?: unknown;
 }
@@ -19,84 +29,25 @@ interface ChildProcessorClass {
 }
 
 /** A job as it is sent to a sandboxed processor. */
-interface JobJson {
-  id: string;
-  name: string;
+interface JobJson extends JobFields {
   data: string;
   queueName?: string;
   queueQualifiedName?: string;
-  opts?: JobOptions | string;
-  timestamp: number;
-  delay?: number;
-  processedOn?: number;
-  attemptsMade?: number;
-  attemptsStarted?: number;
-  stalledCounter?: number;
-}
-
-interface JobOptions {
-  delay?: number;
-  telemetry?: { metadata?: string };
-  /** The same metadata under the short key that BullMQ 5 sends to a sandbox. */
-  tm?: string;
-}
-
-/** When a failed attempt became ready again, for the runs that failed in this process; bounded, oldest out first. */
-class RetryTimes {
-  readonly #failedAt = new Map<string, number>();
-
-  failed(key: string, atMs: number): void {
-    this.#failedAt.delete(key);
-    this.#failedAt.set(key, atMs);
-    if (this.#failedAt.size > 1000) this.#failedAt.delete(this.#failedAt.keys().next().value!);
-  }
-
-  take(key: string): number | undefined {
-    const at = this.#failedAt.get(key);
-    this.#failedAt.delete(key);
-    return at;
-  }
-}
-
-/**
- * Wait of a job, ms. `timestamp` is the enqueue time and never changes, while a retry overwrites `delay` with its
- * backoff: so pick-up - enqueue - delay holds for a first attempt alone. A later one is ready `delay` after its failure, which is
- * known where it happened.
- */
-function waitMs(job: Omit<JobJson, 'opts' | 'data'>, failedAt: number | undefined): number | undefined {
-  if (job.processedOn === undefined) return undefined;
-  if (attemptOf(job) === 1 && !job.stalledCounter) return job.processedOn - job.timestamp - (job.delay ?? 0);
-  return failedAt === undefined ? undefined : job.processedOn - failedAt - (job.delay ?? 0);
-}
-
-/** `attemptsStarted` counts claims, this one included; `attemptsMade` counts attempts that ended. */
-function attemptOf(job: { attemptsStarted?: number; attemptsMade?: number }): number {
-  return job.attemptsStarted || (job.attemptsMade ?? 0) + 1;
-}
-
-/** Trace context that BullMQ's telemetry keeps on a job: JSON text of the propagation headers. */
-function carrierOf(options: JobOptions | undefined): Record<string, string> | undefined {
-  const metadata = options?.telemetry?.metadata ?? options?.tm;
-  if (typeof metadata !== 'string') return undefined;
-  try {
-    const carrier: unknown = JSON.parse(metadata);
-    return typeof carrier === 'object' && carrier !== null ? (carrier as Record<string, string>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**
  * Every attempt of every job goes through `callProcessJob(job, token, signal)`: priority, delayed, repeatable, flow and
  * rate-limited ones alike. A sandboxed processor's runs are metered in its child, where the work is.
  */
-export function patchWorker(exported: unknown, { tasks }: Host): () => void {
+export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void {
   const prototype = (exported as WorkerClass).prototype;
   const payloads = new WeakMap<object, number>();
-  const retries = new RetryTimes();
+  const ready = new ReadyTimes();
 
   const undoCreate = replaceMethod(prototype, 'createJob', (original) => {
     return function (this: unknown, ...args) {
+      // BullMQ's own consumer span begins before the run: whoever provides it must be there by now.
+      if (hasTelemetry(this as WorkerInternals)) sdk.prepare();
       const job = original.apply(this, args);
       const data = (args[0] as { data?: unknown } | undefined)?.data;
       if (typeof data === 'string' && typeof job === 'object' && job !== null) payloads.set(job, data.length);
@@ -108,26 +59,51 @@ export function patchWorker(exported: unknown, { tasks }: Host): () => void {
     return function (this: unknown, ...args) {
       const worker = this as WorkerInternals;
       const job = args[0] as Job;
-      if (worker.childPool) return original.apply(this, args);
-      const key = `${worker.name}:${job.id}`;
       const describe = (): RunInfo => ({
         framework: 'bullmq',
         queue: worker.name,
         task: job.name,
         jobId: String(job.id),
         attempt: attemptOf(job),
-        waitMs: waitMs(job as unknown as JobJson, retries.take(key)),
+        waitMs: waitMs(job as JobFields, ready.take(keyOf(worker, job))),
         payloadBytes: payloads.get(job),
-        carrier: carrierOf(job.opts as JobOptions),
-        ownSpan: worker.opts.telemetry !== undefined && worker.opts.telemetry !== null,
+        carrier: carrierOf(job.opts as JobFields['opts']),
+        ownSpan: hasTelemetry(worker),
       });
-      const result = tasks.run(describe, () => original.apply(this, args));
-      if (result instanceof Promise) result.then(undefined, () => retries.failed(key, Date.now()));
+      const call = (): unknown => original.apply(this, args);
+      const result = worker.childPool ? call() : runHandler(tasks, describe, call);
+      const parent = job?.parentKey;
+      if (parent !== undefined && result instanceof Promise) {
+        const ended = (): void => ready.set(parent, { attempt: 1, atMs: Date.now() });
+        result.then(ended, ended);
+      }
       return result;
     };
   });
 
+  // Absent from early versions of BullMQ 5, where retries have no wait then.
+  const undoFailed = !('handleFailed' in prototype)
+    ? () => {}
+    : replaceMethod(prototype, 'handleFailed', (original) => {
+        return function (this: unknown, ...args) {
+          const [error, job] = args as [unknown, Job];
+          const atMs = Date.now();
+          const result = original.apply(this, args);
+          if (result instanceof Promise && job && !isWaitingChildren(error)) {
+            const key = keyOf(this as WorkerInternals, job);
+            const attempt = attemptOf(job) + 1;
+            // Only now the job has the delay of its backoff, or its end if it is not tried again.
+            const moved = (): void => {
+              if (!job.finishedOn) ready.set(key, { attempt, atMs: atMs + (job.delay ?? 0) });
+            };
+            result.then(moved, () => {});
+          }
+          return result;
+        };
+      });
+
   return () => {
+    undoFailed();
     undoCall();
     undoCreate();
   };
@@ -144,20 +120,20 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
       const processor = child.processor;
       if (typeof processor !== 'function') return original.apply(this, args);
       const json = args[0] as JobJson;
-      const options = typeof json.opts === 'string' ? undefined : json.opts;
       const describe = (): RunInfo => ({
         framework: 'bullmq',
         queue: json.queueName ?? queueOf(json.queueQualifiedName),
         task: json.name,
         jobId: String(json.id),
         attempt: attemptOf(json),
-        waitMs: waitMs({ ...json, delay: options?.delay ?? 0 }, undefined),
+        waitMs: waitMs(json, undefined),
         payloadBytes: typeof json.data === 'string' ? json.data.length : undefined,
-        carrier: carrierOf(options),
+        carrier: carrierOf(json.opts),
         ownSpan: false,
       });
       // `start` reads the processor before it first awaits, so the wrapped one need not outlive this call.
-      child.processor = (...call: unknown[]) => tasks.run(describe, () => processor.apply(child, call));
+      child.processor = (...call: unknown[]) =>
+        runHandler(tasks, describe, () => processor.apply(child, call));
       try {
         return original.apply(this, args);
       } finally {
@@ -165,6 +141,29 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
       }
     };
   });
+}
+
+/** Calls a handler as a run that has not failed when the handler threw to tell BullMQ something. Gives back what it gave. */
+function runHandler(tasks: Tasks, describe: () => RunInfo, call: () => unknown): unknown {
+  let promise: Promise<unknown> | undefined;
+  const result = tasks.run(describe, () => {
+    const given = call();
+    if (!(given instanceof Promise)) return given;
+    promise = given;
+    return given.then(undefined, (error: unknown) => {
+      if (!isControlFlow(error)) throw error;
+    });
+  });
+  return promise ?? result;
+}
+
+function hasTelemetry(worker: WorkerInternals): boolean {
+  return worker.opts?.telemetry !== undefined && worker.opts.telemetry !== null;
+}
+
+/** The job's key in Redis, as a child names its parent. */
+function keyOf(worker: WorkerInternals, job: { id?: unknown }): string {
+  return `${worker.qualifiedName ?? worker.name}:${String(job.id)}`;
 }
 
 /** `<prefix>:<queue>`; a queue name has no colon, a prefix may. */

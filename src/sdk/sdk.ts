@@ -1,4 +1,5 @@
 import type {
+  Context,
   ContextAPI,
   ContextManager,
   PropagationAPI,
@@ -88,8 +89,13 @@ export class Sdk {
     if (this.#mode === 'own') this.#register(api);
   }
 
-  open(info: SpanInfo): SpanScope {
+  /** Settles who provides spans, for libraries that make a span of their own around a run; a run's begin does it otherwise. */
+  prepare(): void {
     if (this.#mode === 'undecided') this.#decide();
+  }
+
+  open(info: SpanInfo): SpanScope {
+    this.prepare();
     if (this.#mode === 'host') return this.#openInHost(info);
     return this.#options.spans ? this.#openOwn(info) : NO_SPAN;
   }
@@ -142,7 +148,7 @@ export class Sdk {
     const globals = apiGlobals();
     const contexts = globals?.context ?? this.#contexts;
     const active = contexts.active();
-    if (info.ownSpan) return new HostScope(spanOf(active), undefined, undefined);
+    if (info.ownSpan) return scopeOfActive(active, info);
     const remote = parseTraceparent(info.carrier?.traceparent, info.carrier?.tracestate);
     const asParent = remote !== undefined && this.#options.producer === 'parent';
     const parent = asParent ? withSpan(active, nonRecording(remote)) : active;
@@ -165,7 +171,7 @@ export class Sdk {
   }
 
   #openOwn(info: SpanInfo): SpanScope {
-    if (info.ownSpan) return NO_SPAN;
+    if (info.ownSpan) return scopeOfActive(this.#contexts.active(), info);
     const remote = parseTraceparent(info.carrier?.traceparent, info.carrier?.tracestate);
     const parent = this.#options.producer === 'parent' ? remote : undefined;
     const ids = randomIds();
@@ -231,6 +237,14 @@ class OwnScope implements SpanScope {
   }
 }
 
+/** A run within a consumer span of its library's: that one gets what ours would have. */
+function scopeOfActive(context: Context, info: SpanInfo): SpanScope {
+  const span = spanOf(context);
+  if (span?.isRecording() !== true) return NO_SPAN;
+  span.setAttributes(startAttributes(info));
+  return new HostScope(span, undefined, undefined);
+}
+
 /** A run whose span the host's SDK makes and exports. */
 class HostScope implements SpanScope {
   readonly trace: string;
@@ -259,7 +273,7 @@ class HostScope implements SpanScope {
   end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
     this.#span?.setAttributes(usageAttributes(usage));
     const error = failure === undefined ? undefined : plainError(failure.error);
-    if (error !== undefined && this.#end !== undefined) {
+    if (error !== undefined) {
       this.#span?.setAttribute('error.type', error.type);
       this.#span?.recordException(failure!.error instanceof Error ? failure!.error : error.message);
       this.#span?.setStatus({ code: STATUS.ERROR, message: error.message });
