@@ -27,8 +27,9 @@ export class Neighbours {
     this.#samples.push(await busyCores(300));
   }
 
-  /** A sentence for the report. */
+  /** A sentence for the report; empty where nothing was asked. */
   toString(): string {
+    if (this.#samples.length === 0) return '';
     const most = Math.max(...this.#samples);
     return `Others kept ${median(this.#samples).toFixed(2)} cores busy between the rounds (at most ${most.toFixed(2)}).`;
   }

@@ -19,7 +19,7 @@ export function section(
 ): string {
   const node = figures[0]?.node ?? process.versions.node;
   const head = `${machine()}; Node ${node}; ${at.toISOString().slice(0, 10)}.`;
-  return `## ${bench}\n\n${[head, ...notes].join(' ')}\n\n${table(figures)}\n`;
+  return `## ${bench}\n\n${[head, ...notes.filter((note) => note !== '')].join(' ')}\n\n${table(figures)}\n`;
 }
 
 /** Puts `text`, a section that starts with `## bench`, in the place of the old section of that name, or at the end. */
