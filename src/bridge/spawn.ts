@@ -1,6 +1,7 @@
-import { BroadcastChannel, getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
+import { getEnvironmentData, isMainThread, setEnvironmentData, Worker } from 'node:worker_threads';
 import { monotonicMs } from '../model/clock.ts';
-import { AGENT, CHANNEL, I32, type Offer, type Shared, STATE, type ThreadStart } from './protocol.ts';
+import { AGENT, I32, openShared, type Shared, STATE, type ThreadStart } from './protocol.ts';
+import { offerThread, reportEndedThreads } from './threads.ts';
 
 export interface SpawnOptions {
   readonly shared: Shared;
@@ -14,7 +15,10 @@ export interface SpawnOptions {
 export interface AgentLink {
   /** Waits, blocking, until the agent has reached a stage; false when it refused or `timeoutMs` passed. */
   waitFor(stage: keyof typeof AGENT, timeoutMs: number): boolean;
-  /** Has everything exported, blocking, for at most `timeoutMs`. */
+  /**
+   * Has everything exported, blocking, for at most `timeoutMs`. A thread beside the main thread only sees to it that the agent knows
+   * of it: the process lives on, and so does what the thread has written.
+   */
   flush(timeoutMs: number): void;
   /** Tells the agent that this thread ends. */
   close(): void;
@@ -23,28 +27,61 @@ export interface AgentLink {
 /** Key under which a thread tells the threads it starts that an agent is there already. */
 const AGENT_HERE = 'taskwarden.agent';
 
-function clockOffset(): number {
-  return monotonicMs() - performance.now();
+/** What is found there. Environment data does not leave the process. */
+interface AgentHere {
+  /** Memory of the thread that started the agent: it says how far the agent is, and takes requests to flush. */
+  readonly buffer: SharedArrayBuffer;
 }
 
 /** The agent of this process, or a new one. Threads of one process share one agent. */
 export function connectAgent(options: SpawnOptions): AgentLink {
-  const { shared } = options;
-  if (getEnvironmentData(AGENT_HERE) === process.pid) offer(shared);
-  else spawn(options);
-  return link(shared);
+  const here = getEnvironmentData(AGENT_HERE) as unknown as AgentHere | undefined;
+  const link = here === undefined ? spawn(options) : share(options.shared, openShared(here.buffer));
+  const stopReports = reportEndedThreads();
+  return {
+    ...link,
+    close() {
+      stopReports();
+      Atomics.store(options.shared.i32, I32.state, STATE.closed);
+    },
+  };
 }
 
-function offer(shared: Shared): void {
-  const channel = new BroadcastChannel(CHANNEL);
-  channel.postMessage({ buffer: shared.buffer, clockOffset: clockOffset() } satisfies Offer);
-  channel.unref();
-  // Closing at once would lose the message of a thread that ends at once: it is left to the end of the thread.
+type Link = Omit<AgentLink, 'close'>;
+
+/**
+ * Shares an agent that is there already.
+ *
+ * @param owner memory of the thread that started it
+ */
+function share({ buffer }: Shared, owner: Shared): Link {
+  let offered = false;
+  const once = (): void => {
+    if (offered) return;
+    offered = true;
+    offerThread(buffer);
+  };
+  // What is sent before the agent listens is lost. Waiting for that keeps nothing alive.
+  const { value } = Atomics.waitAsync(owner.i32, I32.agent, AGENT.starting);
+  if (typeof value === 'string') once();
+  else void value.then(once);
+  return {
+    waitFor: (stage, timeoutMs) => waitFor(owner, stage, timeoutMs),
+    flush(timeoutMs) {
+      if (!waitFor(owner, 'watching', timeoutMs)) return;
+      once();
+      if (isMainThread) flush(owner, timeoutMs);
+    },
+  };
 }
 
-function spawn({ shared, url, config, env, onError }: SpawnOptions): void {
-  setEnvironmentData(AGENT_HERE, process.pid);
-  const workerData: ThreadStart = { config, buffer: shared.buffer, clockOffset: clockOffset() };
+function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
+  setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
+  const workerData: ThreadStart = {
+    config,
+    buffer: shared.buffer,
+    clockOffset: monotonicMs() - performance.now(),
+  };
   const worker = new Worker(url, {
     name: 'taskwarden',
     workerData,
@@ -59,36 +96,33 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): void {
   worker.on('error', (error) => onError('agent thread', error));
   worker.on('exit', () => Atomics.store(shared.i32, I32.agent, AGENT.gone));
   worker.unref();
+  return {
+    waitFor: (stage, timeoutMs) => waitFor(shared, stage, timeoutMs),
+    flush: (timeoutMs) => flush(shared, timeoutMs),
+  };
 }
 
-function link(shared: Shared): AgentLink {
-  const { i32 } = shared;
-  return {
-    waitFor(stage, timeoutMs) {
-      const until = performance.now() + timeoutMs;
-      for (;;) {
-        const at = Atomics.load(i32, I32.agent);
-        if (at >= AGENT.refused) return false;
-        if (at >= AGENT[stage]) return true;
-        const left = until - performance.now();
-        if (left <= 0) return false;
-        Atomics.wait(i32, I32.agent, at, left);
-      }
-    },
-    flush(timeoutMs) {
-      const until = performance.now() + timeoutMs;
-      const asked = Atomics.add(i32, I32.flushAsked, 1) + 1;
-      Atomics.notify(i32, I32.flushAsked);
-      for (;;) {
-        const done = Atomics.load(i32, I32.flushDone);
-        const left = until - performance.now();
-        const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
-        if (done >= asked || left <= 0 || gone) return;
-        Atomics.wait(i32, I32.flushDone, done, left);
-      }
-    },
-    close() {
-      Atomics.store(i32, I32.state, STATE.closed);
-    },
-  };
+function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): boolean {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const at = Atomics.load(i32, I32.agent);
+    if (at >= AGENT.refused) return false;
+    if (at >= AGENT[stage]) return true;
+    const left = until - performance.now();
+    if (left <= 0) return false;
+    Atomics.wait(i32, I32.agent, at, left);
+  }
+}
+
+function flush({ i32 }: Shared, timeoutMs: number): void {
+  const until = performance.now() + timeoutMs;
+  const asked = Atomics.add(i32, I32.flushAsked, 1) + 1;
+  Atomics.notify(i32, I32.flushAsked);
+  for (;;) {
+    const done = Atomics.load(i32, I32.flushDone);
+    const left = until - performance.now();
+    const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
+    if (done >= asked || left <= 0 || gone) return;
+    Atomics.wait(i32, I32.flushDone, done, left);
+  }
 }
