@@ -30,7 +30,7 @@ export function meterNetwork(onError: (error: unknown) => void): () => void {
     ],
     ['undici:request:trailers', (message) => end((message as { request: object }).request)],
     ['undici:request:error', (message) => end((message as { request: object }).request)],
-    ['http.client.request.start', (message) => beginHttp((message as { request: ClientRequest }).request)],
+    ['http.client.request.created', (message) => beginHttp((message as { request: ClientRequest }).request)],
   ];
 
   function begin(request: object): Exchange | undefined {
@@ -42,26 +42,21 @@ export function meterNetwork(onError: (error: unknown) => void): () => void {
     return exchange;
   }
 
-  /** `http.client.request.start` comes when the request is sent off, when its socket may not be known yet. */
+  /** Comes while the request is made, in the caller's context and before anything of it is written. */
   function beginHttp(request: ClientRequest): void {
-    if (exchanges.has(request)) return;
     const exchange = begin(request);
     if (exchange === undefined) return;
-    if (request.socket) attach(exchange, request.socket, true);
-    else request.once('socket', (socket: Socket) => attach(exchange, socket));
+    request.once('socket', (socket: Socket) => attach(exchange, socket));
     request.once('close', () => end(request));
   }
 
-  /** @param begun the head of the request was written already, and counts as part of it */
-  function attach(exchange: Exchange | undefined, socket: Socket, begun = false): void {
-    if (exchange === undefined) return;
+  function attach(exchange: Exchange | undefined, socket: Socket): void {
+    // A connection of the application's own making may be any stream.
+    if (exchange === undefined || typeof socket.bytesRead !== 'number') return;
     exchange.socket = socket;
     exchange.readAtStart = socket.bytesRead;
-    exchange.writtenAtStart = begun ? (written.get(socket) ?? 0) : socket.bytesWritten;
+    exchange.writtenAtStart = socket.bytesWritten;
   }
-
-  /** Bytes written on a kept-alive socket up to the end of its last exchange. */
-  const written = new WeakMap<Socket, number>();
 
   function end(request: object): void {
     const exchange = exchanges.get(request);
@@ -70,7 +65,6 @@ export function meterNetwork(onError: (error: unknown) => void): () => void {
     const { run, socket } = exchange;
     run.bytesIn += socket.bytesRead - exchange.readAtStart;
     run.bytesOut += socket.bytesWritten - exchange.writtenAtStart;
-    written.set(socket, socket.bytesWritten);
   }
 
   const guarded = listeners.map(([channel, listener]): [string, Listener] => [
