@@ -59,6 +59,7 @@ export class LeanTracerProvider implements TracerProvider {
   readonly #contexts: LeanContextManager;
   readonly #sampler: SamplerOptions;
   readonly #export: (span: EndedSpan) => void;
+  #successor: TracerProvider | undefined;
 
   constructor(contexts: LeanContextManager, sampler: SamplerOptions, onEnd: (span: EndedSpan) => void) {
     this.#contexts = contexts;
@@ -66,10 +67,24 @@ export class LeanTracerProvider implements TracerProvider {
     this.#export = onEnd;
   }
 
-  getTracer(name: string, version?: string): Tracer {
+  /** Has another provider make the spans from now on. Whoever got a tracer here keeps it, and would miss the other. */
+  handOver(successor: TracerProvider): void {
+    this.#successor = successor;
+  }
+
+  getTracer(name: string, version?: string, tracerOptions?: { schemaUrl?: string }): Tracer {
+    let succeeding: Tracer | undefined;
+    const successor = (): Tracer | undefined => {
+      succeeding ??= this.#successor?.getTracer(name, version, tracerOptions);
+      return succeeding;
+    };
     const startSpan = (spanName: string, options: SpanOptions = {}, context?: Context): Span =>
+      successor()?.startSpan(spanName, options, context) ??
       this.#start({ name, version }, spanName, options, context ?? this.#contexts.active());
     const startActiveSpan = (spanName: string, ...rest: unknown[]): unknown => {
+      const other = successor();
+      if (other !== undefined)
+        return (other.startActiveSpan as (...all: unknown[]) => unknown)(spanName, ...rest);
       const fn = rest.pop() as (span: Span) => unknown;
       const [options, given] = rest as [SpanOptions | undefined, Context | undefined];
       const context = given ?? this.#contexts.active();

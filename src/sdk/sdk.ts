@@ -1,13 +1,4 @@
-import type {
-  Context,
-  ContextAPI,
-  ContextManager,
-  PropagationAPI,
-  Span,
-  TraceAPI,
-  Tracer,
-  TracerProvider,
-} from '@opentelemetry/api';
+import type { Context, Span, Tracer, TracerProvider } from '@opentelemetry/api';
 import type { RunExtra } from '../bridge/protocol.ts';
 import { type RunUsage, startAttributes, usageAttributes } from '../model/run-attributes.ts';
 import {
@@ -20,6 +11,7 @@ import {
   withSpan,
 } from './context.ts';
 import { type EndedSpan, isSampled, LeanTracerProvider, plainLink, type SamplerOptions } from './provider.ts';
+import { type ApiModule, apiGlobals, Registration } from './registration.ts';
 import { exceptionAttributes, LeanSpan, randomIds, SPAN_KIND, STATUS } from './span.ts';
 
 /** What a run tells its span at the start. */
@@ -51,20 +43,6 @@ export interface SdkOptions {
   readonly onSpan: (span: EndedSpan) => void;
 }
 
-/** A copy of @opentelemetry/api that the host has loaded. */
-export interface ApiModule {
-  trace: TraceAPI;
-  context: ContextAPI;
-  propagation: PropagationAPI;
-}
-
-/** Where all copies of @opentelemetry/api 1.x register what the host's SDK provides. */
-interface ApiGlobals {
-  trace?: TracerProvider;
-  context?: ContextManager;
-}
-const API_KEY = Symbol.for('opentelemetry.js.api.1');
-
 /**
  * The span side of runs. Where the host runs an OpenTelemetry SDK, its provider makes and exports the spans. Where it does
  * not, ours does; it registers itself in the host's copy of the API, if there is one, only when the first run begins, and makes
@@ -75,23 +53,34 @@ export class Sdk {
   readonly #contexts = new LeanContextManager();
   readonly #provider: LeanTracerProvider;
   readonly #apis: ApiModule[] = [];
+  readonly #registration: Registration;
   #mode: 'undecided' | 'own' | 'host' = 'undecided';
   #hostTracer: Tracer | undefined;
 
   constructor(options: SdkOptions) {
     this.#options = options;
     this.#provider = new LeanTracerProvider(this.#contexts, options.sampler, options.onSpan);
+    const propagation = new LeanPropagator(nonRecording);
+    this.#registration = new Registration(
+      { trace: this.#provider, context: this.#contexts, propagation },
+      (provider) => this.#useHost(provider),
+    );
   }
 
   /** Called for each copy of @opentelemetry/api that the host loads. */
   apiLoaded(api: ApiModule): void {
     this.#apis.push(api);
-    if (this.#mode === 'own') this.#register(api);
+    if (this.#mode === 'own' && this.#options.spans) this.#registration.add(api);
   }
 
   /** Settles who provides spans, for libraries that make a span of their own around a run; a run's begin does it otherwise. */
   prepare(): void {
     if (this.#mode === 'undecided') this.#decide();
+    else if (this.#mode === 'own' && !this.#registration.serving) {
+      // Nobody tells us of an SDK where we do not serve.
+      const { trace } = apiGlobals() ?? {};
+      if (trace !== undefined) this.#useHost(trace);
+    }
   }
 
   open(info: SpanInfo): SpanScope {
@@ -101,47 +90,19 @@ export class Sdk {
   }
 
   #decide(): void {
-    const globals = apiGlobals();
-    if (globals?.trace !== undefined) {
-      this.#useHost();
+    const { trace } = apiGlobals() ?? {};
+    if (trace !== undefined) {
+      this.#useHost(trace);
       return;
     }
     this.#mode = 'own';
-    if (this.#options.spans) for (const api of this.#apis) this.#register(api);
+    if (this.#options.spans) for (const api of this.#apis) this.#registration.add(api);
   }
 
-  #useHost(): void {
+  #useHost(provider: TracerProvider): void {
     this.#mode = 'host';
-    this.#hostTracer = apiGlobals()?.trace?.getTracer('taskwarden', this.#options.version);
-  }
-
-  /** Serves the host's API until the host registers a provider of its own. */
-  #register(api: ApiModule): void {
-    const { trace, context, propagation } = api;
-    if (!trace.setGlobalTracerProvider(this.#provider)) return;
-    context.setGlobalContextManager(this.#contexts);
-    propagation.setGlobalPropagator(new LeanPropagator(nonRecording));
-    const original = trace.setGlobalTracerProvider;
-    trace.setGlobalTracerProvider = (provider) => {
-      trace.setGlobalTracerProvider = original;
-      trace.disable();
-      const accepted = original.call(trace, provider);
-      this.#useHost();
-      return accepted;
-    };
-    // Some SDKs set the context manager before the provider, some after it.
-    const setContext = context.setGlobalContextManager;
-    context.setGlobalContextManager = (manager) => {
-      context.setGlobalContextManager = setContext;
-      context.disable();
-      return setContext.call(context, manager);
-    };
-    const setPropagator = propagation.setGlobalPropagator;
-    propagation.setGlobalPropagator = (propagator) => {
-      propagation.setGlobalPropagator = setPropagator;
-      propagation.disable();
-      return setPropagator.call(propagation, propagator);
-    };
+    this.#provider.handOver(provider);
+    this.#hostTracer = provider.getTracer('taskwarden', this.#options.version);
   }
 
   #openInHost(info: SpanInfo): SpanScope {
@@ -281,10 +242,6 @@ class HostScope implements SpanScope {
     this.#end?.();
     return error === undefined ? undefined : { error };
   }
-}
-
-function apiGlobals(): ApiGlobals | undefined {
-  return (globalThis as { [API_KEY]?: ApiGlobals })[API_KEY];
 }
 
 function nonRecording(parent: RemoteParent): Span {
