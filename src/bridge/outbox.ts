@@ -62,7 +62,8 @@ const MAX_EXTRA_BYTES = 16_384;
 export class Outbox {
   readonly shared: Shared;
   readonly #maxTasks: number;
-  readonly #taskIds = new Map<string, number>();
+  readonly #taskIds = new Map<string, Map<string, Map<string, number>>>();
+  #taskCount = 0;
   readonly #free: Int32Array = Int32Array.from({ length: SLOT_COUNT }, (_, i) => SLOT_COUNT - 1 - i);
   #freeCount: number = SLOT_COUNT;
   #queuesOverCap = 0;
@@ -77,24 +78,34 @@ export class Outbox {
    * "other" of queue "other". Undefined while the agent cannot be told of the new number.
    */
   taskId(framework: string, queue: string, task: string): number | undefined {
-    const known = this.#taskIds.get(`${framework}\u0001${queue}\u0001${task}`);
+    const known = this.#known(framework, queue, task);
     if (known !== undefined) return known;
-    if (this.#taskIds.size < this.#maxTasks) return this.#intern({ framework, queue, task });
+    if (this.#taskCount < this.#maxTasks) return this.#intern({ framework, queue, task });
     this.shared.i32[I32.foldedRuns]!++;
-    const other = this.#taskIds.get(`${framework}\u0001${queue}\u0001other`);
+    const other = this.#known(framework, queue, 'other');
     if (other !== undefined) return other;
     if (this.#queuesOverCap < this.#maxTasks) {
       this.#queuesOverCap++;
       return this.#intern({ framework, queue, task: 'other' });
     }
     const last: TaskKey = { framework: 'other', queue: 'other', task: 'other' };
-    return this.#taskIds.get('other\u0001other\u0001other') ?? this.#intern(last);
+    return this.#known('other', 'other', 'other') ?? this.#intern(last);
+  }
+
+  /** Three maps deep, as joining the names for one map costs more. */
+  #known(framework: string, queue: string, task: string): number | undefined {
+    return this.#taskIds.get(framework)?.get(queue)?.get(task);
   }
 
   #intern(key: TaskKey): number | undefined {
-    const id = this.#taskIds.size;
+    const id = this.#taskCount;
     if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
-    this.#taskIds.set(`${key.framework}\u0001${key.queue}\u0001${key.task}`, id);
+    this.#taskCount++;
+    const queues = this.#taskIds.get(key.framework) ?? new Map<string, Map<string, number>>();
+    this.#taskIds.set(key.framework, queues);
+    const tasks = queues.get(key.queue) ?? new Map<string, number>();
+    queues.set(key.queue, tasks);
+    tasks.set(key.task, id);
     return id;
   }
 

@@ -40,6 +40,10 @@ export class ReadyTimes {
     this.#limit = limit;
   }
 
+  get size(): number {
+    return this.#times.size;
+  }
+
   set(key: string, ready: Ready): void {
     this.#times.delete(key);
     this.#times.set(key, ready);
@@ -90,14 +94,14 @@ const MOVED = new Set(['DelayedError', 'WaitingError', 'WaitingChildrenError']);
 const RATE_LIMITED = 'bullmq:rateLimitExceeded';
 
 /**
- * Whether a handler threw this to tell BullMQ that it has moved the job, or wants it later. BullMQ counts no attempt then and does not
- * call the job failed, nor do we. The rules are BullMQ's: three classes, and one message.
+ * False for what a handler throws to tell BullMQ that it has moved the job, or wants it later. BullMQ counts no attempt then and does
+ * not call the job failed, nor do we. The rules are BullMQ's: three classes, and one message.
  */
-export function isControlFlow(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
+export function isFailure(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return true;
   const { name, message } = error as { name?: unknown; message?: unknown };
-  if (message === RATE_LIMITED || MOVED.has(name as string)) return true;
-  return isWaitingChildren(error) || ancestors(error).some((ancestor) => MOVED.has(ancestor));
+  if (message === RATE_LIMITED || MOVED.has(name as string)) return false;
+  return !ancestors(error).some((ancestor) => MOVED.has(ancestor));
 }
 
 /** Whether the job now waits for children, which make it ready, and not the time. */

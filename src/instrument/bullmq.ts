@@ -1,9 +1,9 @@
 import type { Job, Worker } from 'bullmq';
-import type { RunInfo, Tasks } from '../tasks/run.ts';
+import type { RunInfo } from '../tasks/run.ts';
 import {
   attemptOf,
   carrierOf,
-  isControlFlow,
+  isFailure,
   isWaitingChildren,
   type JobFields,
   ReadyTimes,
@@ -35,13 +35,29 @@ interface JobJson extends JobFields {
   queueQualifiedName?: string;
 }
 
+/** Payload sizes of jobs that were fetched and have not begun; bounded, oldest out first. */
+class Payloads {
+  readonly #sizes = new Map<object, number>();
+
+  set(job: object, size: number): void {
+    this.#sizes.set(job, size);
+    if (this.#sizes.size > 1000) this.#sizes.delete(this.#sizes.keys().next().value!);
+  }
+
+  take(job: object): number | undefined {
+    const size = this.#sizes.get(job);
+    this.#sizes.delete(job);
+    return size;
+  }
+}
+
 /**
  * Every attempt of every job goes through `callProcessJob(job, token, signal)`: priority, delayed, repeatable, flow and
  * rate-limited ones alike. A sandboxed processor's runs are metered in its child, where the work is.
  */
 export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void {
   const prototype = (exported as WorkerClass).prototype;
-  const payloads = new WeakMap<object, number>();
+  const payloads = new Payloads();
   const ready = new ReadyTimes();
 
   const undoCreate = replaceMethod(prototype, 'createJob', (original) => {
@@ -65,13 +81,14 @@ export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void
         task: job.name,
         jobId: String(job.id),
         attempt: attemptOf(job),
-        waitMs: waitMs(job as JobFields, ready.take(keyOf(worker, job))),
-        payloadBytes: payloads.get(job),
+        waitMs: waitMs(job as JobFields, ready.size === 0 ? undefined : ready.take(keyOf(worker, job))),
+        payloadBytes: payloads.take(job),
         carrier: carrierOf(job.opts as JobFields['opts']),
         ownSpan: hasTelemetry(worker),
+        isFailure,
       });
       const call = (): unknown => original.apply(this, args);
-      const result = worker.childPool ? call() : runHandler(tasks, describe, call);
+      const result = worker.childPool ? call() : tasks.run(describe, call);
       const parent = job?.parentKey;
       if (parent !== undefined && result instanceof Promise) {
         const ended = (): void => ready.set(parent, { attempt: 1, atMs: Date.now() });
@@ -130,10 +147,10 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
         payloadBytes: typeof json.data === 'string' ? json.data.length : undefined,
         carrier: carrierOf(json.opts),
         ownSpan: false,
+        isFailure,
       });
       // `start` reads the processor before it first awaits, so the wrapped one need not outlive this call.
-      child.processor = (...call: unknown[]) =>
-        runHandler(tasks, describe, () => processor.apply(child, call));
+      child.processor = (...call: unknown[]) => tasks.run(describe, () => processor.apply(child, call));
       try {
         return original.apply(this, args);
       } finally {
@@ -141,20 +158,6 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
       }
     };
   });
-}
-
-/** Calls a handler as a run that has not failed when the handler threw to tell BullMQ something. Gives back what it gave. */
-function runHandler(tasks: Tasks, describe: () => RunInfo, call: () => unknown): unknown {
-  let promise: Promise<unknown> | undefined;
-  const result = tasks.run(describe, () => {
-    const given = call();
-    if (!(given instanceof Promise)) return given;
-    promise = given;
-    return given.then(undefined, (error: unknown) => {
-      if (!isControlFlow(error)) throw error;
-    });
-  });
-  return promise ?? result;
 }
 
 function hasTelemetry(worker: WorkerInternals): boolean {

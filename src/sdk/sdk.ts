@@ -134,18 +134,23 @@ export class Sdk {
   #openOwn(info: SpanInfo): SpanScope {
     if (info.ownSpan) return scopeOfActive(this.#contexts.active(), info);
     const remote = parseTraceparent(info.carrier?.traceparent, info.carrier?.tracestate);
-    const parent = this.#options.producer === 'parent' ? remote : undefined;
+    const asParent = this.#options.producer === 'parent';
+    const relation = { parent: asParent ? remote : undefined, link: asParent ? undefined : remote };
     const ids = randomIds();
-    const traceId = parent?.traceId ?? ids.slice(0, 32);
-    const spanId = ids.slice(32);
-    const sampled = isSampled(this.#options.sampler, traceId, parent);
+    const trace = relation.parent === undefined ? ids : relation.parent.traceId + ids.slice(32);
+    const sampled = isSampled(this.#options.sampler, trace, relation.parent);
+    // Without a copy of the API in the process nobody can ask for the active span.
+    if (this.#apis.length === 0) return new OwnScope(trace, sampled, relation, undefined, undefined);
     const span = new LeanSpan(
-      { traceId, spanId, traceFlags: sampled ? 1 : 0, traceState: parent?.traceState },
+      {
+        traceId: trace.slice(0, 32),
+        spanId: trace.slice(32),
+        traceFlags: sampled ? 1 : 0,
+        traceState: relation.parent?.traceState,
+      },
       sampled ? () => {} : undefined,
     );
-    const context = withSpan(ROOT, span);
-    const enter = <T>(call: () => T): T => this.#contexts.with(context, call);
-    return new OwnScope(span, sampled, enter, remote, parent);
+    return new OwnScope(trace, sampled, relation, span, this.#contexts);
   }
 }
 
@@ -156,46 +161,65 @@ const NO_SPAN: SpanScope = {
   end: (_usage, failure) => (failure === undefined ? undefined : { error: plainError(failure.error) }),
 };
 
+/** How a run's span relates to its producer's. */
+interface Relation {
+  readonly parent: RemoteParent | undefined;
+  readonly link: RemoteParent | undefined;
+}
+
 /** A run whose span the agent makes from the run's record. */
 class OwnScope implements SpanScope {
   readonly trace: string;
   readonly exportSpan: boolean;
-  readonly enter: <T>(call: () => T) => T;
-  readonly #span: LeanSpan;
-  readonly #remote: RemoteParent | undefined;
-  readonly #parent: RemoteParent | undefined;
+  readonly #relation: Relation;
+  readonly #span: LeanSpan | undefined;
+  readonly #contexts: LeanContextManager | undefined;
 
+  /** @param span what the application finds as the active span, where it can look for it */
   constructor(
-    span: LeanSpan,
+    trace: string,
     sampled: boolean,
-    enter: <T>(call: () => T) => T,
-    remote: RemoteParent | undefined,
-    parent: RemoteParent | undefined,
+    relation: Relation,
+    span: LeanSpan | undefined,
+    contexts: LeanContextManager | undefined,
   ) {
-    this.trace = sampled ? span.traceId + span.spanId : '';
+    this.trace = sampled ? trace : '';
     this.exportSpan = sampled;
-    this.enter = enter;
+    this.#relation = relation;
     this.#span = span;
-    this.#remote = remote;
-    this.#parent = parent;
+    this.#contexts = contexts;
+  }
+
+  enter<T>(call: () => T): T {
+    if (this.#contexts === undefined || this.#span === undefined) return call();
+    return this.#contexts.with(withSpan(ROOT, this.#span), call);
   }
 
   end(_usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
-    const { attributes, events, links, name, status } = this.#span;
-    this.#span.end();
+    const { parent, link } = this.#relation;
+    if (failure === undefined && parent === undefined && link === undefined && this.#span === undefined) {
+      return undefined;
+    }
     const extra: RunExtra = {};
     if (failure !== undefined) extra.error = plainError(failure.error);
-    if (this.#parent !== undefined) extra.parentSpanId = this.#parent.spanId;
-    if (this.#span.traceState !== undefined) extra.traceState = this.#span.traceState;
-    if (this.#remote !== undefined && this.#parent === undefined) extra.links = [this.#remote];
-    if (links !== undefined) extra.links = [...(extra.links ?? []), ...links.map(plainLink)];
-    if (attributes !== undefined) extra.attributes = attributes;
-    if (events !== undefined) extra.events = events;
-    if (name !== undefined) extra.name = name;
-    if (status.message !== undefined) extra.statusMessage = status.message;
+    if (parent !== undefined) extra.parentSpanId = parent.spanId;
+    if (parent?.traceState !== undefined) extra.traceState = parent.traceState;
+    if (link !== undefined) extra.links = [link];
+    if (this.#span !== undefined) addWhatWasSet(extra, this.#span);
     for (const _ in extra) return extra;
     return undefined;
   }
+}
+
+/** What the application or a library has set on a run's span. */
+function addWhatWasSet(extra: RunExtra, span: LeanSpan): void {
+  span.end();
+  const { attributes, events, links, name, status } = span;
+  if (links !== undefined) extra.links = [...(extra.links ?? []), ...links.map(plainLink)];
+  if (attributes !== undefined) extra.attributes = attributes;
+  if (events !== undefined) extra.events = events;
+  if (name !== undefined) extra.name = name;
+  if (status.message !== undefined) extra.statusMessage = status.message;
 }
 
 /** A run within a consumer span of its library's: that one gets what ours would have. */

@@ -11,6 +11,11 @@ export interface Cell {
   ended: boolean;
 }
 
+/** What a handler threw. */
+export interface Failure {
+  error: unknown;
+}
+
 /** A handler run in flight, with what it has used so far. */
 export class Run implements Cell {
   readonly framework: string;
@@ -28,6 +33,7 @@ export class Run implements Cell {
   readonly meteringEpoch: number;
   readonly waitMs: number;
   readonly payloadBytes: number;
+  readonly #isFailure: ((error: unknown) => boolean) | undefined;
   cpuMs: number = 0;
   blockMs: number = 0;
   requests: number = 0;
@@ -48,6 +54,7 @@ export class Run implements Cell {
     meteringEpoch: number;
     waitMs: number;
     payloadBytes: number;
+    isFailure: ((error: unknown) => boolean) | undefined;
   }) {
     this.framework = run.framework;
     this.queue = run.queue;
@@ -61,6 +68,12 @@ export class Run implements Cell {
     this.meteringEpoch = run.meteringEpoch;
     this.waitMs = run.waitMs;
     this.payloadBytes = run.payloadBytes;
+    this.#isFailure = run.isFailure;
+  }
+
+  /** What was thrown, if it means that the run failed. */
+  failure(error: unknown): Failure | undefined {
+    return this.#isFailure?.(error) === false ? undefined : { error };
   }
 }
 

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Outbox } from '../bridge/outbox.ts';
 import { I32, type RunExtra } from '../bridge/protocol.ts';
-import { type CurrentRun, Run, runStorage } from './context.ts';
+import { type CurrentRun, type Failure, Run, runStorage } from './context.ts';
 import type { CpuMeter } from './meters/cpu.ts';
 
 /** What an instrumentation knows of a run before it begins. */
@@ -19,6 +19,8 @@ export interface RunInfo {
   carrier: Readonly<Record<string, string>> | undefined;
   /** True when the library makes the consumer span itself: then that span is used. */
   ownSpan: boolean;
+  /** Whether what a handler threw means that it failed; left out, everything does. */
+  isFailure?: (error: unknown) => boolean;
 }
 
 /** The span side of a run. */
@@ -30,10 +32,6 @@ export interface RunScope {
   /** Calls the handler with the span active. */
   enter<T>(call: () => T): T;
   end(run: Run, failure: Failure | undefined): RunExtra | undefined;
-}
-
-export interface Failure {
-  error: unknown;
 }
 
 export interface TasksOptions {
@@ -70,7 +68,7 @@ export class Tasks {
       result = runStorage.run(run, () => scope.enter(() => this.#options.cpu.enter(run, once)));
     } catch (error) {
       if (called) {
-        this.#close(run, scope, { error });
+        this.#close(run, scope, run.failure(error));
         throw error;
       }
       this.#options.onError('run', error);
@@ -116,6 +114,7 @@ export class Tasks {
         meteringEpoch: cpu.epoch,
         waitMs: info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs),
         payloadBytes: info.payloadBytes ?? Number.NaN,
+        isFailure: info.isFailure,
       });
       if (slot >= 0) this.#active[slot] = run;
       return { run, scope };
@@ -130,7 +129,7 @@ export class Tasks {
       // The caller gets the handler's own promise. Ours is a listener beside theirs, and comes first.
       result.then(
         () => this.#close(run, scope, undefined),
-        (error: unknown) => this.#close(run, scope, { error }),
+        (error: unknown) => this.#close(run, scope, run.failure(error)),
       );
       return result;
     }
