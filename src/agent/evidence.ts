@@ -2,7 +2,6 @@ import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import type { RunReference } from '../model/alert.ts';
 import type { Labels } from '../model/labels.ts';
-import { taskKeyText } from './ingest.ts';
 
 /** Finished runs remembered per task, and runs named in one alert. */
 const RECENT_PER_TASK = 5;
@@ -11,7 +10,7 @@ const MAX_RUNS = 10;
 /** Who was running: names the runs that an alert is about. */
 export class Evidence {
   readonly #active: () => ActiveRun[];
-  readonly #recent = new Map<string, RunReference[]>();
+  readonly #recent = new Map<TaskKey, RunRecord[]>();
   #holder: ActiveRun | undefined;
 
   /** @param active runs in flight at this moment */
@@ -20,19 +19,9 @@ export class Evidence {
   }
 
   finished(run: RunRecord): void {
-    const key = taskKeyText(run.task);
-    const reference: RunReference = {
-      ...names(run.task),
-      jobId: run.jobId,
-      attempt: run.attempt,
-      traceId: run.traceId,
-      spanId: run.spanId,
-      ageMs: run.durationMs,
-      active: false,
-    };
-    const recent = this.#recent.get(key);
-    if (recent === undefined) this.#recent.set(key, [reference]);
-    else if (recent.push(reference) > RECENT_PER_TASK) recent.shift();
+    const recent = this.#recent.get(run.task);
+    if (recent === undefined) this.#recent.set(run.task, [run]);
+    else if (recent.push(run) > RECENT_PER_TASK) recent.shift();
   }
 
   /** The run that holds a blocked event loop, while it does. */
@@ -59,16 +48,16 @@ export class Evidence {
     const finished =
       labels.task_name === undefined
         ? []
-        : [...this.#recent.values()].flat().filter((run) => matches({ ...run, task: run.task }));
-    return [...active.map(referenceOf), ...finished.reverse()].slice(0, MAX_RUNS);
+        : [...this.#recent].flatMap(([task, runs]) => (matches(task) ? runs : []));
+    finished.sort((a, b) => b.startEpochMs + b.durationMs - (a.startEpochMs + a.durationMs));
+    return [
+      ...active.map((run) => referenceOf(run, run.ageMs, true)),
+      ...finished.map((run) => referenceOf(run, run.durationMs, false)),
+    ].slice(0, MAX_RUNS);
   }
 }
 
-function referenceOf(run: ActiveRun): RunReference {
-  const { jobId, attempt, traceId, spanId, ageMs } = run;
-  return { ...names(run.task), jobId, attempt, traceId, spanId, ageMs, active: true };
-}
-
-function names(task: TaskKey): Pick<RunReference, 'framework' | 'queue' | 'task'> {
-  return { framework: task.framework, queue: task.queue, task: task.task };
+function referenceOf(run: ActiveRun | RunRecord, ageMs: number, active: boolean): RunReference {
+  const { jobId, attempt, traceId, spanId } = run;
+  return { ...run.task, jobId, attempt, traceId, spanId, ageMs, active };
 }

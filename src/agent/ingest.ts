@@ -1,5 +1,5 @@
 import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
-import { type CpuQuality, SLOT_COUNT, type TaskKey } from '../bridge/protocol.ts';
+import type { CpuQuality, TaskKey } from '../bridge/protocol.ts';
 import type { Labels } from '../model/labels.ts';
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import { type HistogramPoint, type NumberPoint, observe, type Registry } from '../store/registry.ts';
@@ -28,17 +28,25 @@ interface TaskSeries {
   received: NumberPoint;
   transmitted: NumberPoint;
   payload: HistogramPoint;
+  /** Finished runs. */
+  completed: number;
+  /** What was counted of runs that are still in flight, by their slot. */
+  counted: Map<number, Counted>;
 }
 
 /** Usage of a run that is counted already. */
-interface Counted {
+interface Counted extends Used {
+  generation: number;
+}
+
+interface Used {
   cpuMs: number;
   requests: number;
   bytesIn: number;
   bytesOut: number;
 }
 
-const NOTHING: Counted = { cpuMs: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
+const NOTHING: Used = { cpuMs: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
 
 /** Attributes that the series of a task have in common. */
 export function taskAttributes(task: TaskKey): Labels {
@@ -53,9 +61,6 @@ export function taskAttributes(task: TaskKey): Labels {
 export class Ingest {
   readonly #registry: Registry;
   readonly #series = new Map<TaskKey, TaskSeries>();
-  readonly #completed = new Map<string, number>();
-  /** What was counted of runs that are still in flight. */
-  readonly #counted = new Map<string, Counted>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -63,7 +68,12 @@ export class Ingest {
 
   /** Finished runs by task since the start, with keys of `taskKeyText`. */
   get completed(): ReadonlyMap<string, number> {
-    return this.#completed;
+    const completed = new Map<string, number>();
+    for (const [task, series] of this.#series) {
+      const key = taskKeyText(task);
+      completed.set(key, (completed.get(key) ?? 0) + series.completed);
+    }
+    return completed;
   }
 
   /** A new task: its series begin at 0, so that their first increment is one to `rate` and `increase`. */
@@ -81,41 +91,37 @@ export class Ingest {
       if (run.attempt > 1) series.waitRetry ??= this.#wait(series.attributes, true);
       observe(run.attempt > 1 ? series.waitRetry! : series.waitFirst, WAIT, run.waitMs / 1000);
     }
-    const slot = `${run.slot}:${run.generation}`;
-    const counted = this.#counted.get(slot);
-    this.#counted.delete(slot);
     if (run.cpuQuality !== 'off') observe(series.block, BLOCK, run.blockMs / 1000);
-    this.#use(series, run, run.cpuQuality, counted);
+    this.#use(series, run, run.cpuQuality, this.#countedOf(series, run));
+    if (series.counted.size > 0) series.counted.delete(run.slot);
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
-    const key = taskKeyText(run.task);
-    this.#completed.set(key, (this.#completed.get(key) ?? 0) + 1);
+    series.completed++;
   }
 
   /** Counts what runs in flight have used so far, so that one that never ends is seen. */
   active(runs: readonly ActiveRun[]): void {
     for (const run of runs) {
-      const { cpuMs, requests, bytesIn, bytesOut } = run;
+      const { generation, cpuMs, requests, bytesIn, bytesOut } = run;
       if (cpuMs === 0 && requests === 0) continue;
-      const slot = `${run.slot}:${run.generation}`;
+      const series = this.#of(run.task);
       // A run in flight has figures only while its metering is exact: the sync mode's come at its end.
-      this.#use(this.#of(run.task), run, 'exact', this.#counted.get(slot));
-      this.#counted.set(slot, { cpuMs, requests, bytesIn, bytesOut });
-    }
-    // Runs whose record was dropped stay behind; there are never more in flight than the table has slots.
-    for (const slot of this.#counted.keys()) {
-      if (this.#counted.size <= SLOT_COUNT) break;
-      this.#counted.delete(slot);
+      this.#use(series, run, 'exact', this.#countedOf(series, run));
+      series.counted.set(run.slot, { generation, cpuMs, requests, bytesIn, bytesOut });
     }
   }
 
+  #countedOf(series: TaskSeries, run: { slot: number; generation: number }): Used {
+    const counted = series.counted.get(run.slot);
+    return counted?.generation === run.generation ? counted : NOTHING;
+  }
+
   /** Adds a run's usage but what was counted of it before. */
-  #use(series: TaskSeries, run: Counted, quality: CpuQuality, counted: Counted = NOTHING): void {
-    const more = (part: keyof Counted): number => Math.max(0, run[part] - counted[part]);
-    const cpuMs = more('cpuMs');
+  #use(series: TaskSeries, run: Used, quality: CpuQuality, counted: Used): void {
+    const cpuMs = run.cpuMs - counted.cpuMs;
     if (cpuMs > 0) this.#cpu(series, quality).value += cpuMs / 1000;
-    series.requests.value += more('requests');
-    series.received.value += more('bytesIn');
-    series.transmitted.value += more('bytesOut');
+    series.requests.value += Math.max(0, run.requests - counted.requests);
+    series.received.value += Math.max(0, run.bytesIn - counted.bytesIn);
+    series.transmitted.value += Math.max(0, run.bytesOut - counted.bytesOut);
   }
 
   #of(task: TaskKey): TaskSeries {
@@ -148,6 +154,8 @@ export class Ingest {
       received: io('receive'),
       transmitted: io('transmit'),
       payload: registry.histogram('task.payload.size', attributes),
+      completed: 0,
+      counted: new Map(),
     };
   }
 
