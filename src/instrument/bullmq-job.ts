@@ -95,29 +95,32 @@ const RATE_LIMITED = 'bullmq:rateLimitExceeded';
 
 /**
  * False for what a handler throws to tell BullMQ that it has moved the job, or wants it later. BullMQ counts no attempt then and does
- * not call the job failed, nor do we. The rules are BullMQ's: three classes, and one message.
+ * not call the job failed, nor do we. The rules are BullMQ's: three classes, and one message. Never throws.
  */
 export function isFailure(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return true;
-  const { name, message } = error as { name?: unknown; message?: unknown };
-  if (message === RATE_LIMITED || MOVED.has(name as string)) return false;
-  return !ancestors(error).some((ancestor) => MOVED.has(ancestor));
-}
-
-/** Whether the job now waits for children, which make it ready, and not the time. */
-export function isWaitingChildren(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  return (
-    (error as { name?: unknown }).name === 'WaitingChildrenError' ||
-    ancestors(error).includes('WaitingChildrenError')
-  );
-}
-
-/** Names of an object's classes: subclasses of BullMQ's errors have names of their own. */
-function ancestors(object: object): string[] {
-  const names: string[] = [];
-  for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
-    names.push(at.constructor?.name);
+  try {
+    if ((error as Error).message === RATE_LIMITED) return false;
+    return !names(error).some((name) => MOVED.has(name));
+  } catch {
+    return true;
   }
-  return names;
+}
+
+/** Whether the job now waits for children, which make it ready, and not the time. Never throws. */
+export function isWaitingChildren(error: unknown): boolean {
+  try {
+    return names(error).includes('WaitingChildrenError');
+  } catch {
+    return false;
+  }
+}
+
+/** An error's name and those of its classes: subclasses of BullMQ's errors have names of their own. */
+function names(error: unknown): string[] {
+  const found = [(error as Error).name];
+  if (typeof error !== 'object') return found;
+  for (let at = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {
+    found.push(at.constructor?.name);
+  }
+  return found;
 }

@@ -35,13 +35,13 @@ interface JobJson extends JobFields {
   queueQualifiedName?: string;
 }
 
-/** Payload sizes of jobs that were fetched and have not begun; bounded, oldest out first. */
+/** Payload sizes of jobs that were fetched and have not begun; few at a time, so a low bound, oldest out first. */
 class Payloads {
   readonly #sizes = new Map<object, number>();
 
   set(job: object, size: number): void {
     this.#sizes.set(job, size);
-    if (this.#sizes.size > 1000) this.#sizes.delete(this.#sizes.keys().next().value!);
+    if (this.#sizes.size > 100) this.#sizes.delete(this.#sizes.keys().next().value!);
   }
 
   take(job: object): number | undefined {
@@ -75,6 +75,7 @@ export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void
     return function (this: unknown, ...args) {
       const worker = this as WorkerInternals;
       const job = args[0] as Job;
+      const payloadBytes = payloads.take(job);
       const describe = (): RunInfo => ({
         framework: 'bullmq',
         queue: worker.name,
@@ -82,7 +83,7 @@ export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void
         jobId: String(job.id),
         attempt: attemptOf(job),
         waitMs: waitMs(job as JobFields, ready.size === 0 ? undefined : ready.take(keyOf(worker, job))),
-        payloadBytes: payloads.take(job),
+        payloadBytes,
         carrier: carrierOf(job.opts as JobFields['opts']),
         ownSpan: hasTelemetry(worker),
         isFailure,

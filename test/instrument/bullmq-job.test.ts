@@ -4,7 +4,7 @@ import { DelayedError, RateLimitError, UnrecoverableError, WaitingChildrenError,
 import {
   attemptOf,
   carrierOf,
-  isControlFlow,
+  isFailure,
   isWaitingChildren,
   type JobFields,
   ReadyTimes,
@@ -86,9 +86,18 @@ test('errors by which a handler speaks to BullMQ, and no others', () => {
     new Later(),
     named,
   ]) {
-    assert.equal(isControlFlow(error), true, error.name);
+    assert.equal(!isFailure(error), true, error.name);
   }
+  const hostile = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('not even its name');
+      },
+    },
+  );
   for (const error of [
+    hostile,
     new UnrecoverableError(),
     new RateLimitError('a text of its own: BullMQ goes by the message, and fails the job'),
     new Error('x'),
@@ -97,9 +106,9 @@ test('errors by which a handler speaks to BullMQ, and no others', () => {
     null,
     undefined,
   ]) {
-    assert.equal(isControlFlow(error), false);
+    assert.equal(!isFailure(error), false);
   }
   assert.equal(isWaitingChildren(new WaitingChildrenError()), true);
   assert.equal(isWaitingChildren(new DelayedError()), false);
-  assert.equal(isWaitingChildren(null), false);
+  for (const odd of [null, undefined, 5, hostile]) assert.equal(isWaitingChildren(odd), false);
 });
