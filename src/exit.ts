@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
-
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
+/** Signals that end a process by default and by which workers are stopped. Node.js gives them their default effect at its start, even under nohup. */
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /**
  * Calls `flush` once when the process ends: at its natural end, at `process.exit`, after an uncaught exception, and at a
@@ -22,22 +20,9 @@ export function flushAtExit(flush: () => void): () => void {
     process.kill(process.pid, signal);
   };
   process.on('exit', once);
-  for (const signal of SIGNALS) if (!isIgnored(signal)) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   return () => {
     process.off('exit', once);
     for (const signal of SIGNALS) process.off(signal, onSignal);
   };
-}
-
-/**
- * Whether the process was started with a signal ignored (`nohup`, a shell's background job). A listener would end that: Node.js
- * restores the default effect, not the ignoring, when it goes.
- */
-function isIgnored(signal: NodeJS.Signals): boolean {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
-  } catch {
-    return false;
-  }
 }

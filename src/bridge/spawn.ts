@@ -76,7 +76,6 @@ function share({ buffer }: Shared, owner: Shared): Link {
 }
 
 function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
-  setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
   const workerData: ThreadStart = {
     config,
     buffer: shared.buffer,
@@ -93,6 +92,7 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
     trackUnmanagedFds: false,
   });
+  setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
   worker.on('error', (error) => onError('agent thread', error));
   worker.on('exit', () => Atomics.store(shared.i32, I32.agent, AGENT.gone));
   worker.unref();
@@ -115,6 +115,8 @@ function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number):
 }
 
 function flush({ i32 }: Shared, timeoutMs: number): void {
+  // A program that ends at once, without a word to the agent, need not wait until the agent has loaded.
+  if (i32[I32.ringHead] === 0 && Atomics.load(i32, I32.agent) === AGENT.starting) return;
   const until = performance.now() + timeoutMs;
   const asked = Atomics.add(i32, I32.flushAsked, 1) + 1;
   Atomics.notify(i32, I32.flushAsked);

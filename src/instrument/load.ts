@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { createRequire, registerHooks } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { satisfies } from '../model/version.ts';
 import type { Host } from './host.ts';
 import { LIBRARIES, type Library, type Target } from './list.ts';
@@ -88,6 +88,14 @@ export function watchModules(options: LoadOptions): {
   });
   const globals = globalThis as { [LOADED]?: typeof loaded };
   globals[LOADED] = loaded;
+  // What an earlier preload has required did not pass the hook.
+  for (const [file, module] of Object.entries(createRequire(import.meta.url).cache)) {
+    const url = pathToFileURL(file).href;
+    const match = module?.loaded === true && isCandidate(url) ? found(url) : undefined;
+    if (match === undefined) continue;
+    matches.set(url, match);
+    loaded(url, module!.exports);
+  }
   return {
     instrumented,
     stop: () => {
