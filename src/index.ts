@@ -90,8 +90,8 @@ function instrument(
     shared,
     intervalMs: config.watch.interval,
     heapLimit: oldSpaceLimit(config.nodeOptions),
-    onRefresh: (now, elapsed) => {
-      cpu.check(now, elapsed);
+    onBeat: (now, elapsed) => cpu.check(now, elapsed),
+    onRefresh: () => {
       tasks.publish();
       answerGc(outbox);
     },

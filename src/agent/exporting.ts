@@ -1,14 +1,18 @@
 import { alertPoints } from '../alerts/active-series.ts';
 import { alertLogRecord } from '../alerts/log-record.ts';
 import { isNews } from '../alerts/notifier.ts';
+import type { RunRecord } from '../bridge/inbox.ts';
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition } from '../model/alert.ts';
 import { monotonicMs, wallClock } from '../model/clock.ts';
+import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
 import { createExporter, type Exporter } from '../otlp/exporter.ts';
 import { MetricsReader } from '../otlp/metrics.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
+import { RunSpanEncoder } from '../otlp/run-spans.ts';
 import type { Registry } from '../store/registry.ts';
+import { spanOfRun } from './run-span.ts';
 
 export interface ExportingOptions {
   readonly config: Config;
@@ -21,6 +25,7 @@ export interface ExportingOptions {
 export class Exporting {
   readonly #exporter: Exporter;
   readonly #reader: MetricsReader;
+  readonly #runSpans = new RunSpanEncoder();
   readonly #alerts: () => Iterable<ActiveAlert>;
 
   constructor({ config, registry, resource, alerts }: ExportingOptions) {
@@ -41,6 +46,13 @@ export class Exporting {
     return this.#exporter.warm();
   }
 
+  /** The span of a run. */
+  run(run: RunRecord): void {
+    const usual = run.extra === undefined && this.#exporter.takesEncodedSpans;
+    this.#exporter.spans([usual ? this.#runSpans.encode(run) : spanOfRun(run, VERSION)]);
+  }
+
+  /** A span of the application or of a library. */
   span(span: SpanData): void {
     this.#exporter.spans([span]);
   }

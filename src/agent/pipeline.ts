@@ -5,7 +5,6 @@ import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
-import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
 import { Registry } from '../store/registry.ts';
@@ -17,7 +16,6 @@ import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
-import { spanOfRun } from './run-span.ts';
 import { Sources } from './sources.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -166,7 +164,7 @@ export class Pipeline {
   #run(run: RunRecord): void {
     this.#ingest.run(run);
     this.#evidence.finished(run);
-    if (run.exportSpan) this.#exporting?.span(spanOfRun(run, VERSION));
+    if (run.exportSpan) this.#exporting?.run(run);
   }
 
   /** @param force evaluates all rules now, whatever their interval */

@@ -10,8 +10,10 @@ export interface HeartbeatOptions {
   readonly intervalMs: number;
   /** Bytes, of the old generation. */
   readonly heapLimit: number;
-  /** Called about once a second with the time and what passed since the last call, ms of performance.now(). */
-  readonly onRefresh: (nowMs: number, elapsedMs: number) => void;
+  /** Called at every beat with the time and what passed since the last one, ms of performance.now(). */
+  readonly onBeat: (nowMs: number, elapsedMs: number) => void;
+  /** Called about once a second. */
+  readonly onRefresh: () => void;
   readonly onError: (part: string, error: unknown) => void;
 }
 
@@ -28,6 +30,7 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
   function beat(): void {
     const now = performance.now();
     const late = Math.max(0, now - expected);
+    const elapsed = now - f64[F64.beatAt]!;
     expected = now + intervalMs;
     i32[I32.late + lateBucket(late)]!++;
     f64[F64.lateSumMs]! += late;
@@ -35,12 +38,12 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     if (late > f64[F64.lateMaxMs]!) f64[F64.lateMaxMs] = late;
     f64[F64.beatAt] = now;
     Atomics.add(i32, I32.beat, 1);
-    if (now - refreshed < REFRESH_MS) return;
-    const elapsed = now - refreshed;
-    refreshed = now;
     try {
+      options.onBeat(now, elapsed);
+      if (now - refreshed < REFRESH_MS) return;
+      refreshed = now;
       refresh(shared);
-      options.onRefresh(now, elapsed);
+      options.onRefresh();
     } catch (error) {
       options.onError('heartbeat', error);
     }

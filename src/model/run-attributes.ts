@@ -2,6 +2,8 @@
 export interface RunUsage {
   waitMs: number;
   cpuMs: number;
+  /** What these two are worth; nothing at all with `off`. */
+  cpuQuality?: string;
   blockMs: number;
   requests: number;
   bytesIn: number;
@@ -31,14 +33,17 @@ export function startAttributes(run: RunIdentity): Record<string, string | numbe
 }
 
 /** Attributes that it gets at its end; unknown figures are left out. Times in seconds, sizes in bytes. */
-export function usageAttributes(usage: RunUsage): Record<string, number> {
-  const attributes: Record<string, number> = {
-    'task.cpu.time': usage.cpuMs / 1000,
-    'task.event_loop.block.duration': usage.blockMs / 1000,
+export function usageAttributes(usage: RunUsage): Record<string, number | string> {
+  const attributes: Record<string, number | string> = {
     'task.network.requests': usage.requests,
     'task.network.io.receive': usage.bytesIn,
     'task.network.io.transmit': usage.bytesOut,
   };
+  if (usage.cpuQuality !== 'off') {
+    attributes['task.cpu.time'] = usage.cpuMs / 1000;
+    attributes['task.event_loop.block.duration'] = usage.blockMs / 1000;
+  }
+  if (usage.cpuQuality !== undefined) attributes['task.cpu.quality'] = usage.cpuQuality;
   if (!Number.isNaN(usage.waitMs)) attributes['task.wait.duration'] = usage.waitMs / 1000;
   if (!Number.isNaN(usage.payloadBytes)) attributes['messaging.message.body.size'] = usage.payloadBytes;
   return attributes;

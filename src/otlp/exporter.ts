@@ -10,6 +10,7 @@ import { logFromRecord } from './logs.ts';
 import type { MetricsSnapshot } from './metrics.ts';
 import { QueueSource, type Source } from './queue.ts';
 import { type ResourceAttributes, resourceOf } from './resource.ts';
+import { encodedEnvelope } from './run-spans.ts';
 import { type DropReason, Sender } from './sender.ts';
 import { Scopes, spanFromRecord } from './spans.ts';
 
@@ -61,8 +62,10 @@ export interface Exporter {
    * receivers must accept (source: OTLP specification) and whose fate does not matter.
    */
   warm(): Promise<void>;
+  /** Whether spans may be given as encoded messages: where protobuf is sent, and nothing is printed. */
+  readonly takesEncodedSpans: boolean;
   /** Sent in batches. The spans must not change afterwards. */
-  spans(spans: readonly SpanData[]): void;
+  spans(spans: readonly SpanItem[]): void;
   /** Sent at once. */
   logs(records: readonly LogData[]): void;
   /** Sent at once; replaces a snapshot that is still waiting. */
@@ -72,6 +75,12 @@ export interface Exporter {
   /** Gives up what waits; to be called after a flush. */
   shutdown(): Promise<void>;
 }
+
+/** A span, or its encoded message of OTLP. */
+export type SpanItem = SpanData | Uint8Array;
+
+const isEncoded = (item: SpanItem): item is Uint8Array => item instanceof Uint8Array;
+const isPlain = (item: SpanItem): item is SpanData => !isEncoded(item);
 
 const SCOPE = { name: 'taskwarden', version: VERSION };
 
@@ -134,11 +143,19 @@ export function createExporter(options: ExporterOptions): Exporter {
     }
   };
 
-  const spans = new QueueSource<SpanData>({
+  const envelope = encodedEnvelope(options.resource, SCOPE);
+  const spans = new QueueSource<SpanItem>({
     capacity: limits.spanQueue,
     minBatch: limits.spanBatch,
     maxBatch: limits.spanBatch,
-    encode: (encoder, items) => encoder.spans(items.map((span) => spanFromRecord(span, resource, scopes))),
+    encode: (encoder, items) => {
+      const encoded = items.filter(isEncoded);
+      const others = items.filter(isPlain);
+      const parts = encoded.length > 0 ? [envelope(encoded)] : [];
+      if (others.length > 0)
+        parts.push(encoder.spans(others.map((span) => spanFromRecord(span, resource, scopes))));
+      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    },
     ...callbacks('traces'),
   });
   const logs = new QueueSource<LogData>({
@@ -161,6 +178,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   let spanTimer: NodeJS.Timeout | undefined;
 
   return {
+    takesEncodedSpans: options.protocols.traces !== 'http/json' && !uses('traces', 'console'),
     async warm() {
       const connection = await connections.get('logs')?.catch(() => undefined);
       if (connection === undefined || closed) return;
@@ -170,7 +188,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     },
     spans(items) {
       if (closed) return options.onDropped('traces', 'shutdown', items.length);
-      print('traces', () => items.map(spanLine));
+      print('traces', () => items.filter(isPlain).map(spanLine));
       if (spanSender === undefined) return;
       for (const item of items) spans.push(item);
       if (spans.full) return spanSender.poke();

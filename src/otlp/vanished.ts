@@ -2,6 +2,7 @@ import { AggregationTemporality } from '@opentelemetry/sdk-metrics';
 import type { Labels } from '../model/labels.ts';
 import type { MetricsSnapshot, VanishedMetric } from './metrics.ts';
 import type { ResourceAttributes } from './resource.ts';
+import { fixed64, keyValues, message, nanos, text, varintField } from './wire.ts';
 
 /**
  * Metrics requests that say "this series has ended": data points with flag NoRecordedValue, which Prometheus turns into
@@ -66,59 +67,4 @@ function jsonAttributes(attributes: ResourceAttributes): object[] {
     key,
     value: typeof value === 'string' ? { stringValue: value } : { doubleValue: value },
   }));
-}
-
-/** Whole microseconds, as the clock gives no more. */
-function nanos(ms: number): bigint {
-  return BigInt(Math.round(ms * 1000)) * 1000n;
-}
-
-function keyValues(field: number, attributes: ResourceAttributes): Buffer[] {
-  return Object.entries(attributes).map(([key, value]) =>
-    message(field, text(1, key), message(2, anyValue(value))),
-  );
-}
-
-function anyValue(value: string | number): Buffer {
-  if (typeof value === 'string') return message(1, Buffer.from(value));
-  return Number.isInteger(value) && value >= 0 ? varintField(3, value) : double(4, value);
-}
-
-function text(field: number, value: string): Buffer {
-  return value === '' ? Buffer.alloc(0) : message(field, Buffer.from(value));
-}
-
-function message(field: number, ...parts: readonly Buffer[]): Buffer {
-  const size = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([varint((field << 3) | 2), varint(size), ...parts]);
-}
-
-function varintField(field: number, value: number): Buffer {
-  return Buffer.concat([varint(field << 3), varint(value)]);
-}
-
-function fixed64(field: number, value: bigint): Buffer {
-  const bytes = Buffer.alloc(9);
-  bytes[0] = (field << 3) | 1;
-  bytes.writeBigUInt64LE(value, 1);
-  return bytes;
-}
-
-function double(field: number, value: number): Buffer {
-  const bytes = Buffer.alloc(9);
-  bytes[0] = (field << 3) | 1;
-  bytes.writeDoubleLE(value, 1);
-  return bytes;
-}
-
-/** @param value an integer from 0 to 2^53 */
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 0x7f) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return Buffer.from(bytes);
 }

@@ -22,6 +22,8 @@ const MACROTASK_NS = 160;
  * length idle time is asked for.
  */
 const TRUSTED_SLICE_MS = 0.2;
+/** How much time's budget may be spent ahead, ms. */
+const BURST_MS = 500;
 /** How long exact metering stays off after it went over its budget; doubled each time up to the maximum. */
 const FIRST_PAUSE_MS = 30_000;
 const MAX_PAUSE_MS = 600_000;
@@ -47,6 +49,8 @@ export class CpuMeter {
   #idleMs = 0;
   #hops = 0;
   #macrotaskCount = 0;
+  /** Cost in ms that is not yet covered by the budget of the time since. */
+  #debtMs = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #pausedUntil = 0;
   /** Grows whenever exact metering is switched on or off. */
@@ -84,7 +88,12 @@ export class CpuMeter {
     return this.#stopPromiseHook === undefined ? 'sync_only' : 'exact';
   }
 
-  /** Compares the cost of exact metering with its budget; the heartbeat calls it about once a second. */
+  /**
+   * Compares the cost of exact metering with its budget, at every heartbeat. Cost may run ahead of the budget by what the budget
+   * allows in BURST_MS, so that a short burst of work after a pause is metered.
+   *
+   * @param nowMs ms of performance.now(), @param elapsedMs since the last check
+   */
   check(nowMs: number, elapsedMs: number): void {
     if (this.#mode !== 'exact') return;
     this.#shared.f64[F64.unattributedMs] = this.#none.cpuMs;
@@ -95,7 +104,8 @@ export class CpuMeter {
     const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
     this.#hops = 0;
     this.#macrotaskCount = 0;
-    if (costMs <= this.#budget * elapsedMs) return;
+    this.#debtMs = Math.max(0, this.#debtMs + costMs - this.#budget * elapsedMs);
+    if (this.#debtMs <= this.#budget * BURST_MS) return;
     this.#off();
     this.#pausedUntil = nowMs + this.#pauseMs;
     this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2);
@@ -103,6 +113,7 @@ export class CpuMeter {
 
   #on(): void {
     this.epoch++;
+    this.#debtMs = 0;
     this.#last = this.#none;
     this.#lastMs = now();
     this.#idleMs = performance.nodeTiming.idleTime;
