@@ -44,8 +44,10 @@ export class RunSpanEncoder {
     this.#copy(constant);
     this.#id(run.jobId);
     this.#integer(ATTEMPT, run.attempt);
-    this.#double(CPU, run.cpuMs / 1000);
-    this.#double(BLOCK, run.blockMs / 1000);
+    if (run.cpuQuality !== 'off') {
+      this.#double(CPU, run.cpuMs / 1000);
+      this.#double(BLOCK, run.blockMs / 1000);
+    }
     this.#integer(REQUESTS, run.requests);
     this.#integer(RECEIVED, run.bytesIn);
     this.#integer(TRANSMITTED, run.bytesOut);
