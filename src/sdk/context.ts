@@ -14,6 +14,11 @@ import type {
  */
 const SPAN_KEY = Symbol.for('OpenTelemetry Context Key SPAN');
 
+/** Where libraries say that nothing is to be traced, exporters for their own requests; `suppressTracing` of @opentelemetry/core. */
+const SUPPRESS_KEY = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+export const INVALID = { traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 } as const;
+
 /** An immutable context, as @opentelemetry/api means it. */
 class LeanContext implements Context {
   readonly #values: ReadonlyMap<symbol, unknown>;
@@ -45,6 +50,15 @@ export function spanOf(context: Context): Span | undefined {
 
 export function withSpan(context: Context, span: Span): Context {
   return context.setValue(SPAN_KEY, span);
+}
+
+export function isSuppressed(context: Context): boolean {
+  return context.getValue(SUPPRESS_KEY) === true;
+}
+
+/** Whether both ids are there: some spans stand for none. */
+export function isValid({ traceId, spanId }: { traceId: string; spanId: string }): boolean {
+  return traceId !== INVALID.traceId && spanId !== INVALID.spanId;
 }
 
 /** The context manager that is used where the host has none. */
@@ -93,7 +107,9 @@ export interface RemoteParent {
   traceState: string | undefined;
 }
 
-const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?:-.*)?$/;
+/** Of later versions than 00 more may follow. */
+const TRACEPARENT =
+  /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?:(?<!^00.*)-.*)?$/;
 
 /** Reads `traceparent`; undefined when it is absent or malformed. Source: www.w3.org/TR/trace-context. */
 export function parseTraceparent(
@@ -115,18 +131,19 @@ export class LeanPropagator implements TextMapPropagator {
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
     const span = spanOf(context)?.spanContext();
-    if (span === undefined) return;
+    if (span === undefined || isSuppressed(context) || !isValid(span)) return;
     const flags = span.traceFlags.toString(16).padStart(2, '0');
     setter.set(carrier, 'traceparent', `00-${span.traceId}-${span.spanId}-${flags}`);
     if (span.traceState !== undefined) setter.set(carrier, 'tracestate', span.traceState.serialize());
   }
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
-    const read = (key: string): string | undefined => {
-      const value = getter.get(carrier, key);
-      return Array.isArray(value) ? value[0] : value;
-    };
-    const parent = parseTraceparent(read('traceparent'), read('tracestate'));
+    const traceparent = getter.get(carrier, 'traceparent');
+    const tracestate = getter.get(carrier, 'tracestate');
+    const parent = parseTraceparent(
+      Array.isArray(traceparent) ? traceparent[0] : traceparent,
+      Array.isArray(tracestate) ? tracestate.join(',') : tracestate,
+    );
     return parent === undefined ? context : withSpan(context, this.#nonRecording(parent));
   }
 

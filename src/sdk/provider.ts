@@ -7,7 +7,15 @@ import type {
   Tracer,
   TracerProvider,
 } from '@opentelemetry/api';
-import { type LeanContextManager, type RemoteParent, spanOf, withSpan } from './context.ts';
+import {
+  INVALID,
+  isSuppressed,
+  isValid,
+  type LeanContextManager,
+  type RemoteParent,
+  spanOf,
+  withSpan,
+} from './context.ts';
 import { epochMs, LeanSpan, randomIds, SPAN_KIND } from './span.ts';
 
 /** A sampler of the OpenTelemetry specification by the name it has in OTEL_TRACES_SAMPLER. */
@@ -22,6 +30,7 @@ export interface EndedSpan {
   traceId: string;
   spanId: string;
   parentSpanId: string | undefined;
+  parentIsRemote: boolean;
   traceState: string | undefined;
   traceFlags: number;
   name: string;
@@ -32,6 +41,9 @@ export interface EndedSpan {
   events: object[];
   links: object[];
   status: object;
+  droppedAttributes?: number;
+  droppedEvents?: number;
+  droppedLinks?: number;
   scope: { name: string; version: string | undefined };
 }
 
@@ -51,7 +63,7 @@ export function isSampled(sampler: SamplerOptions, traceId: string, parent: Pare
 function ratioSampled(traceId: string, ratio: number): boolean {
   let accumulated = 0;
   for (let at = 0; at < 32; at += 8) accumulated ^= Number.parseInt(traceId.slice(at, at + 8), 16);
-  return accumulated >>> 0 < Math.floor(Math.min(1, Math.max(0, ratio)) * 0xffffffff);
+  return ratio >= 1 || accumulated >>> 0 < Math.floor(Math.max(0, ratio) * 0xffffffff);
 }
 
 /** Tracer provider for hosts without an SDK of their own: samples, gathers, and hands ended spans to the agent thread. */
@@ -95,7 +107,9 @@ export class LeanTracerProvider implements TracerProvider {
   }
 
   #start(scope: EndedSpan['scope'], name: string, options: SpanOptions, context: Context): Span {
-    const parent = options.root === true ? undefined : spanOf(context)?.spanContext();
+    if (isSuppressed(context)) return new LeanSpan(INVALID, undefined);
+    const active = options.root === true ? undefined : spanOf(context)?.spanContext();
+    const parent = active !== undefined && isValid(active) ? active : undefined;
     const ids = randomIds();
     const traceId = parent?.traceId ?? ids.slice(0, 32);
     const spanId = ids.slice(32);
@@ -109,23 +123,32 @@ export class LeanTracerProvider implements TracerProvider {
         traceId,
         spanId,
         parentSpanId: parent?.spanId,
+        parentIsRemote: parent?.isRemote === true,
         traceState,
         traceFlags: 1,
         name: ended.name ?? name,
         kind: options.kind ?? SPAN_KIND.INTERNAL,
         startTimeMs,
-        endTimeMs,
+        endTimeMs: Math.max(startTimeMs, endTimeMs),
         attributes: ended.attributes ?? {},
         events: ended.events ?? [],
         links: (ended.links ?? []).map(plainLink),
         status: ended.status,
         scope,
+        ...dropped(ended),
       }),
     );
     if (options.attributes !== undefined) span.setAttributes(options.attributes);
     if (options.links !== undefined) span.addLinks(options.links);
     return span;
   }
+}
+
+/** What was over the limits, where anything was. */
+function dropped({ droppedAttributes, droppedEvents, droppedLinks }: LeanSpan): Partial<EndedSpan> {
+  return droppedAttributes + droppedEvents + droppedLinks === 0
+    ? {}
+    : { droppedAttributes, droppedEvents, droppedLinks };
 }
 
 export function plainLink(link: { context: SpanContext; attributes?: Attributes }): {

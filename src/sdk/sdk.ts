@@ -29,7 +29,8 @@ export interface SpanInfo {
 export interface SpanScope {
   readonly trace: string;
   readonly exportSpan: boolean;
-  enter<T>(call: () => T): T;
+  /** Undefined where nobody can ask for the span. */
+  readonly enter: (<T>(call: () => T) => T) | undefined;
   end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined;
 }
 
@@ -157,7 +158,7 @@ export class Sdk {
 const NO_SPAN: SpanScope = {
   trace: '',
   exportSpan: false,
-  enter: (call) => call(),
+  enter: undefined,
   end: (_usage, failure) => (failure === undefined ? undefined : { error: plainError(failure.error) }),
 };
 
@@ -172,8 +173,8 @@ class OwnScope implements SpanScope {
   readonly trace: string;
   readonly exportSpan: boolean;
   readonly #relation: Relation;
+  readonly enter: SpanScope['enter'];
   readonly #span: LeanSpan | undefined;
-  readonly #contexts: LeanContextManager | undefined;
 
   /** @param span what the application finds as the active span, where it can look for it */
   constructor(
@@ -187,12 +188,8 @@ class OwnScope implements SpanScope {
     this.exportSpan = sampled;
     this.#relation = relation;
     this.#span = span;
-    this.#contexts = contexts;
-  }
-
-  enter<T>(call: () => T): T {
-    if (this.#contexts === undefined || this.#span === undefined) return call();
-    return this.#contexts.with(withSpan(ROOT, this.#span), call);
+    const context = span === undefined ? undefined : withSpan(ROOT, span);
+    this.enter = context && ((call) => contexts!.with(context, call));
   }
 
   end(_usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
@@ -235,24 +232,16 @@ class HostScope implements SpanScope {
   readonly trace: string;
   readonly exportSpan: boolean = false;
   readonly #span: Span | undefined;
-  readonly #enter: ((call: () => unknown) => unknown) | undefined;
+  readonly enter: SpanScope['enter'];
   readonly #end: (() => void) | undefined;
 
   /** @param enter absent when the span is active already, @param end absent when another ends it */
-  constructor(
-    span: Span | undefined,
-    enter: ((call: () => unknown) => unknown) | undefined,
-    end: (() => void) | undefined,
-  ) {
+  constructor(span: Span | undefined, enter: SpanScope['enter'], end: (() => void) | undefined) {
     const context = span?.spanContext();
     this.trace = context === undefined ? '' : context.traceId + context.spanId;
     this.#span = span;
-    this.#enter = enter;
+    this.enter = enter;
     this.#end = end;
-  }
-
-  enter<T>(call: () => T): T {
-    return this.#enter === undefined ? call() : (this.#enter(call) as T);
   }
 
   end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
@@ -269,7 +258,7 @@ class HostScope implements SpanScope {
 }
 
 function nonRecording(parent: RemoteParent): Span {
-  return new LeanSpan(parent, undefined);
+  return new LeanSpan({ ...parent, isRemote: true }, undefined);
 }
 
 /** Name, message and stack of whatever was thrown, with lengths bounded. */

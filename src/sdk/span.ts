@@ -10,9 +10,10 @@ import type {
   TimeInput,
   TraceState,
 } from '@opentelemetry/api';
+import { isAttributeValue, validAttributes } from './attributes.ts';
 
-/** OpenTelemetry's default limits for one span. */
-const LIMITS = { attributes: 128, events: 128, links: 128 } as const;
+/** OpenTelemetry's default limits for one span, and for one event or link. */
+const LIMITS = { attributes: 128, events: 128, links: 128, attributesOfPart: 128 } as const;
 
 export const SPAN_KIND = { INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 } as const;
 export const STATUS = { UNSET: 0, OK: 1, ERROR: 2 } as const;
@@ -52,30 +53,46 @@ export class LeanSpan implements Span {
   readonly spanId: string;
   readonly traceFlags: number;
   readonly traceState: string | undefined;
+  readonly #isRemote: boolean;
   readonly #onEnd: ((span: LeanSpan, endMs: number) => void) | undefined;
   attributes: Record<string, AttributeValue> | undefined;
   events: SpanEvent[] | undefined;
   links: Link[] | undefined;
   status: SpanStatus = { code: STATUS.UNSET };
   name: string | undefined;
+  /** How many of each were over the limit. */
+  droppedAttributes = 0;
+  droppedEvents = 0;
+  droppedLinks = 0;
+  #attributeCount = 0;
   #ended = false;
 
   /** @param onEnd called once at the end; undefined makes a span that does not record */
   constructor(
-    ids: { traceId: string; spanId: string; traceFlags: number; traceState?: string | undefined },
+    ids: {
+      traceId: string;
+      spanId: string;
+      traceFlags: number;
+      traceState?: string | undefined;
+      /** Stands for a span of another process. */
+      isRemote?: boolean;
+    },
     onEnd: ((span: LeanSpan, endMs: number) => void) | undefined,
   ) {
     this.traceId = ids.traceId;
     this.spanId = ids.spanId;
     this.traceFlags = ids.traceFlags;
     this.traceState = ids.traceState;
+    this.#isRemote = ids.isRemote === true;
     this.#onEnd = onEnd;
   }
 
   spanContext(): SpanContext {
     const { traceId, spanId, traceFlags } = this;
-    if (this.traceState === undefined) return { traceId, spanId, traceFlags };
-    return { traceId, spanId, traceFlags, traceState: opaqueTraceState(this.traceState) };
+    const context: SpanContext = { traceId, spanId, traceFlags };
+    if (this.#isRemote) context.isRemote = true;
+    if (this.traceState !== undefined) context.traceState = opaqueTraceState(this.traceState);
+    return context;
   }
 
   isRecording(): boolean {
@@ -83,43 +100,60 @@ export class LeanSpan implements Span {
   }
 
   setAttribute(key: string, value: AttributeValue): this {
-    if (!this.isRecording() || value === undefined || value === null) return this;
+    if (!this.isRecording() || key === '' || !isAttributeValue(value)) return this;
     this.attributes ??= {};
-    if (key in this.attributes || Object.keys(this.attributes).length < LIMITS.attributes) {
-      this.attributes[key] = value;
+    const isNew = !Object.hasOwn(this.attributes, key);
+    if (isNew && this.#attributeCount === LIMITS.attributes) {
+      this.droppedAttributes++;
+      return this;
     }
+    if (isNew) this.#attributeCount++;
+    this.attributes[key] = value;
     return this;
   }
 
   setAttributes(attributes: Attributes): this {
-    for (const [key, value] of Object.entries(attributes))
-      if (value !== undefined) this.setAttribute(key, value);
+    for (const [key, value] of Object.entries(attributes)) this.setAttribute(key, value as AttributeValue);
     return this;
   }
 
+  /** Over the limit the oldest event makes room, as in the JavaScript SDK; links likewise. */
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
     if (!this.isRecording()) return this;
     const timed = isTime(attributesOrTime);
-    const event: SpanEvent = { name, timeMs: epochMs(timed ? attributesOrTime : time) };
-    if (!timed && attributesOrTime !== undefined) event.attributes = { ...attributesOrTime };
+    const event: SpanEvent = { name, timeMs: epochMs(time ?? (timed ? attributesOrTime : undefined)) };
+    if (!timed && attributesOrTime !== undefined) {
+      event.attributes = validAttributes(attributesOrTime, LIMITS.attributesOfPart);
+    }
     this.events ??= [];
-    if (this.events.length < LIMITS.events) this.events.push(event);
+    if (this.events.length === LIMITS.events) {
+      this.events.shift();
+      this.droppedEvents++;
+    }
+    this.events.push(event);
     return this;
   }
 
-  addLink(link: Link): this {
-    return this.addLinks([link]);
+  addLink({ context, attributes }: Link): this {
+    if (!this.isRecording()) return this;
+    this.links ??= [];
+    if (this.links.length === LIMITS.links) {
+      this.links.shift();
+      this.droppedLinks++;
+    }
+    this.links.push({ context, attributes: validAttributes(attributes, LIMITS.attributesOfPart) });
+    return this;
   }
 
   addLinks(links: Link[]): this {
-    if (!this.isRecording()) return this;
-    this.links ??= [];
-    this.links.push(...links.slice(0, LIMITS.links - this.links.length));
+    for (const link of links) this.addLink(link);
     return this;
   }
 
-  setStatus(status: SpanStatus): this {
-    if (this.isRecording()) this.status = { ...status };
+  /** By the specification OK is final, UNSET changes nothing, and only an error has a message. */
+  setStatus({ code, message }: SpanStatus): this {
+    if (!this.isRecording() || code === STATUS.UNSET || this.status.code === STATUS.OK) return this;
+    this.status = code === STATUS.ERROR && typeof message === 'string' ? { code, message } : { code };
     return this;
   }
 
@@ -129,7 +163,9 @@ export class LeanSpan implements Span {
   }
 
   recordException(exception: Exception, time?: TimeInput): void {
-    this.addEvent('exception', exceptionAttributes(exception), time);
+    const attributes = exceptionAttributes(exception);
+    if (attributes['exception.type'] === undefined && attributes['exception.message'] === undefined) return;
+    this.addEvent('exception', attributes, time);
   }
 
   end(time?: TimeInput): void {

@@ -1,5 +1,41 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CpuQuality } from '../bridge/protocol.ts';
+import type { FinishedRun } from '../bridge/outbox.ts';
+import type { CpuQuality, RunExtra } from '../bridge/protocol.ts';
+
+/** What an instrumentation knows of a run before it begins. */
+export interface RunInfo {
+  framework: string;
+  queue: string;
+  task: string;
+  jobId: string;
+  /** 1 for the first. */
+  attempt: number;
+  /** How long the job was ready before this moment, ms; undefined where the library does not tell. */
+  waitMs: number | undefined;
+  payloadBytes: number | undefined;
+  /** Trace context that the producer left on the job (`traceparent`, `tracestate`). */
+  carrier: Readonly<Record<string, string>> | undefined;
+  /** True when the library makes the consumer span itself: then that span is used. */
+  ownSpan: boolean;
+  /** Whether what a handler threw means that it failed; left out, everything does. */
+  isFailure?: (error: unknown) => boolean;
+}
+
+/** What a handler threw. */
+export interface Failure {
+  error: unknown;
+}
+
+/** The span side of a run. */
+export interface RunScope {
+  /** Trace id and span id, 48 hex digits, or empty. */
+  readonly trace: string;
+  /** True when the agent makes the span from the run's record. */
+  readonly exportSpan: boolean;
+  /** Calls the handler with the span active; undefined where nobody can ask for it. */
+  readonly enter: (<T>(call: () => T) => T) | undefined;
+  end(run: Run, failure: Failure | undefined): RunExtra | undefined;
+}
 
 /** What is charged with the thread's time: a handler run, or the one cell for everything else. */
 export interface Cell {
@@ -11,64 +47,66 @@ export interface Cell {
   ended: boolean;
 }
 
-/** What a handler threw. */
-export interface Failure {
-  error: unknown;
+/** What a run gets when it begins. */
+export interface RunStart {
+  taskId: number;
+  slot: number;
+  generation: number;
+  /** ms of performance.now(). */
+  startMs: number;
+  /** Count of changes of the metering mode: a run that sees one is not measured exactly. */
+  meteringEpoch: number;
 }
 
-/** A handler run in flight, with what it has used so far. */
-export class Run implements Cell {
+/** A handler run, with what it has used so far; when it has ended, it is its own record. */
+export class Run implements Cell, FinishedRun {
   readonly framework: string;
   readonly queue: string;
   readonly task: string;
   readonly jobId: string;
   readonly attempt: number;
-  readonly taskId: number;
-  readonly slot: number;
-  /** Of the slot, so that the run is not taken for its successor there. */
-  readonly generation: number;
-  /** ms of performance.now(). */
-  readonly startMs: number;
-  /** Count of changes of the metering mode at the start: a run that saw one is not measured exactly. */
-  readonly meteringEpoch: number;
   readonly waitMs: number;
   readonly payloadBytes: number;
+  readonly taskId: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly startMs: number;
+  readonly meteringEpoch: number;
+  readonly scope: RunScope;
+  readonly trace: string;
+  readonly exportSpan: boolean;
   readonly #isFailure: ((error: unknown) => boolean) | undefined;
   cpuMs: number = 0;
   blockMs: number = 0;
   requests: number = 0;
   bytesIn: number = 0;
   bytesOut: number = 0;
+  called: boolean = false;
   ended: boolean = false;
+  // Set at the end.
+  failed: boolean = false;
+  startEpochMs: number = 0;
+  durationMs: number = 0;
+  cpuQuality: CpuQuality = 'off';
+  extra: RunExtra | undefined = undefined;
 
-  constructor(run: {
-    framework: string;
-    queue: string;
-    task: string;
-    jobId: string;
-    attempt: number;
-    taskId: number;
-    slot: number;
-    generation: number;
-    startMs: number;
-    meteringEpoch: number;
-    waitMs: number;
-    payloadBytes: number;
-    isFailure: ((error: unknown) => boolean) | undefined;
-  }) {
-    this.framework = run.framework;
-    this.queue = run.queue;
-    this.task = run.task;
-    this.jobId = run.jobId;
-    this.attempt = run.attempt;
-    this.taskId = run.taskId;
-    this.slot = run.slot;
-    this.generation = run.generation;
-    this.startMs = run.startMs;
-    this.meteringEpoch = run.meteringEpoch;
-    this.waitMs = run.waitMs;
-    this.payloadBytes = run.payloadBytes;
-    this.#isFailure = run.isFailure;
+  constructor(info: RunInfo, scope: RunScope, start: RunStart) {
+    this.framework = info.framework;
+    this.queue = info.queue;
+    this.task = info.task;
+    this.jobId = info.jobId;
+    this.attempt = info.attempt;
+    this.waitMs = info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs);
+    this.payloadBytes = info.payloadBytes ?? Number.NaN;
+    this.#isFailure = info.isFailure;
+    this.scope = scope;
+    this.trace = scope.trace;
+    this.exportSpan = scope.exportSpan;
+    this.taskId = start.taskId;
+    this.slot = start.slot;
+    this.generation = start.generation;
+    this.startMs = start.startMs;
+    this.meteringEpoch = start.meteringEpoch;
   }
 
   /** What was thrown, if it means that the run failed. */

@@ -1,38 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Outbox } from '../bridge/outbox.ts';
-import { I32, type RunExtra } from '../bridge/protocol.ts';
-import { type CurrentRun, type Failure, Run, runStorage } from './context.ts';
+import { I32 } from '../bridge/protocol.ts';
+import { type CurrentRun, type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
 import type { CpuMeter } from './meters/cpu.ts';
 
-/** What an instrumentation knows of a run before it begins. */
-export interface RunInfo {
-  framework: string;
-  queue: string;
-  task: string;
-  jobId: string;
-  /** 1 for the first. */
-  attempt: number;
-  /** How long the job was ready before this moment, ms; undefined where the library does not tell. */
-  waitMs: number | undefined;
-  payloadBytes: number | undefined;
-  /** Trace context that the producer left on the job (`traceparent`, `tracestate`). */
-  carrier: Readonly<Record<string, string>> | undefined;
-  /** True when the library makes the consumer span itself: then that span is used. */
-  ownSpan: boolean;
-  /** Whether what a handler threw means that it failed; left out, everything does. */
-  isFailure?: (error: unknown) => boolean;
-}
-
-/** The span side of a run. */
-export interface RunScope {
-  /** Trace id and span id, 48 hex digits, or empty. */
-  readonly trace: string;
-  /** True when the agent makes the span from the run's record. */
-  readonly exportSpan: boolean;
-  /** Calls the handler with the span active. */
-  enter<T>(call: () => T): T;
-  end(run: Run, failure: Failure | undefined): RunExtra | undefined;
-}
+export type { RunInfo, RunScope } from './context.ts';
 
 export interface TasksOptions {
   outbox: Outbox;
@@ -55,27 +27,21 @@ export class Tasks {
 
   /** Calls a handler as a run; gives back what it gives, throws what it throws. */
   run<T>(describe: () => RunInfo, call: () => T): T {
-    const opened = this.#open(describe);
-    if (opened === undefined) return call();
-    const { run, scope } = opened;
-    let called = false;
-    const once = (): T => {
-      called = true;
-      return call();
-    };
+    const run = this.#open(describe);
+    if (run === undefined) return call();
     let result: T;
     try {
-      result = runStorage.run(run, () => scope.enter(() => this.#options.cpu.enter(run, once)));
+      result = runStorage.run(run, this.#enter, run, call) as T;
     } catch (error) {
-      if (called) {
-        this.#close(run, scope, run.failure(error));
+      if (run.called) {
+        this.#close(run, run.failure(error));
         throw error;
       }
       this.#options.onError('run', error);
-      this.#close(run, scope, undefined);
+      this.#close(run, undefined);
       return call();
     }
-    return this.#settle(run, scope, result);
+    return this.#settle(run, result);
   }
 
   /** The run that the calling code belongs to. */
@@ -92,7 +58,7 @@ export class Tasks {
     for (const run of this.#active) if (run !== undefined) this.#options.outbox.usage(run.slot, run);
   }
 
-  #open(describe: () => RunInfo): { run: Run; scope: RunScope } | undefined {
+  #open(describe: () => RunInfo): Run | undefined {
     const { outbox, cpu, openScope, onError } = this.#options;
     try {
       const info = describe();
@@ -101,77 +67,54 @@ export class Tasks {
       const scope = openScope(info);
       const startMs = performance.now();
       const slot = outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace);
-      const run = new Run({
-        framework: info.framework,
-        queue: info.queue,
-        task: info.task,
-        jobId: info.jobId,
-        attempt: info.attempt,
-        taskId,
-        slot,
-        generation: outbox.generation(slot),
-        startMs,
-        meteringEpoch: cpu.epoch,
-        waitMs: info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs),
-        payloadBytes: info.payloadBytes ?? Number.NaN,
-        isFailure: info.isFailure,
-      });
+      const generation = outbox.generation(slot);
+      const run = new Run(info, scope, { taskId, slot, generation, startMs, meteringEpoch: cpu.epoch });
       if (slot >= 0) this.#active[slot] = run;
-      return { run, scope };
+      return run;
     } catch (error) {
       onError('run', error);
       return undefined;
     }
   }
 
-  #settle<T>(run: Run, scope: RunScope, result: T): T {
+  readonly #enter = (run: Run, call: () => unknown): unknown => {
+    const { enter } = run.scope;
+    const { cpu } = this.#options;
+    return enter === undefined ? cpu.enter(run, call) : enter(() => cpu.enter(run, call));
+  };
+
+  #settle<T>(run: Run, result: T): T {
     if (result instanceof Promise) {
       // The caller gets the handler's own promise. Ours is a listener beside theirs, and comes first.
       result.then(
-        () => this.#close(run, scope, undefined),
-        (error: unknown) => this.#close(run, scope, run.failure(error)),
+        () => this.#close(run, undefined),
+        (error: unknown) => this.#close(run, run.failure(error)),
       );
       return result;
     }
     if (isThenable(result)) {
       // A foreign thenable may start its work in `then` (query builders do), so it must not be asked twice.
       const promise = Promise.resolve(result);
-      this.#settle(run, scope, promise);
+      this.#settle(run, promise);
       return promise as T;
     }
-    this.#close(run, scope, undefined);
+    this.#close(run, undefined);
     return result;
   }
 
-  #close(run: Run, scope: RunScope, failure: Failure | undefined): void {
+  #close(run: Run, failure: Failure | undefined): void {
     const { outbox, cpu, onError } = this.#options;
     try {
       cpu.close(run);
       run.ended = true;
       outbox.close(run.slot);
       if (run.slot >= 0) this.#active[run.slot] = undefined;
-      const extra = scope.end(run, failure);
-      outbox.run({
-        slot: run.slot,
-        generation: run.generation,
-        taskId: run.taskId,
-        jobId: run.jobId,
-        attempt: run.attempt,
-        failed: failure !== undefined,
-        startEpochMs: TIME_ORIGIN + run.startMs,
-        durationMs: performance.now() - run.startMs,
-        waitMs: run.waitMs,
-        cpuMs: run.cpuMs,
-        cpuQuality: cpu.quality(run),
-        blockMs: run.blockMs,
-        requests: run.requests,
-        bytesIn: run.bytesIn,
-        bytesOut: run.bytesOut,
-        payloadBytes: run.payloadBytes,
-        trace: scope.trace,
-        exportSpan: scope.exportSpan,
-        extra,
-      });
+      run.failed = failure !== undefined;
+      run.startEpochMs = TIME_ORIGIN + run.startMs;
+      run.durationMs = performance.now() - run.startMs;
+      run.cpuQuality = cpu.quality(run);
+      run.extra = run.scope.end(run, failure);
+      outbox.run(run);
     } catch (error) {
       onError('run', error);
     }

@@ -73,6 +73,7 @@ export class CpuMeter {
 
   /** Calls a handler with its run charged for the part until it returns. */
   enter<T>(run: Run, call: () => T): T {
+    run.called = true;
     if (this.#stopPromiseHook !== undefined) return this.#enterExact(run, call);
     return this.#mode === 'off' ? call() : this.#enterSync(run, call);
   }
