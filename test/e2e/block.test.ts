@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { folderWith, startProgram } from '../fixtures/faults/program.ts';
+import { endPrograms, folderWith, startProgram } from '../fixtures/faults/program.ts';
 import type { ReceivedLog } from '../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 
@@ -13,6 +13,7 @@ before(async () => {
   sink = await startSink();
 });
 after(async () => {
+  endPrograms();
   await sink.down();
   folder.remove();
 });
