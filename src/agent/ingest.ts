@@ -61,9 +61,15 @@ export function taskAttributes(task: TaskKey): Labels {
 export class Ingest {
   readonly #registry: Registry;
   readonly #series = new Map<TaskKey, TaskSeries>();
+  #finished = 0;
 
   constructor(registry: Registry) {
     this.#registry = registry;
+  }
+
+  /** Finished runs of all tasks since the start. */
+  get finished(): number {
+    return this.#finished;
   }
 
   /** Finished runs by task since the start, with keys of `taskKeyText`. */
@@ -96,6 +102,7 @@ export class Ingest {
     if (series.counted.size > 0) series.counted.delete(run.slot);
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
     series.completed++;
+    this.#finished++;
   }
 
   /** Counts what runs in flight have used so far, so that one that never ends is seen. */

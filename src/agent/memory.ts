@@ -5,6 +5,8 @@ import { F64, I32, type TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
 
+const RUNS_BETWEEN = 5;
+
 /** Which task leaves memory behind: asks for full collections within a budget, and reads their results. */
 export class Memory {
   readonly #inbox: Inbox;
@@ -13,6 +15,7 @@ export class Memory {
   readonly #budget: GcBudget | undefined;
   /** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
   readonly #growth = new GrowthEstimator({ minSamples: 8 });
+  #finishedAtLast = 0;
   #named = new Map<string, TaskKey>();
 
   /** @param gcBudget share of time that collections may take; 0 asks for none */
@@ -28,11 +31,14 @@ export class Memory {
     const { i32, f64 } = this.#inbox.shared;
     const asked = Atomics.load(i32, I32.gcAsked);
     if (asked !== Atomics.load(i32, I32.gcDone)) return;
+    // A collection tells something of tasks only when some have run since the last.
+    if (this.#ingest.finished - this.#finishedAtLast < RUNS_BETWEEN) return;
     if (this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) Atomics.store(i32, I32.gcAsked, asked + 1);
   }
 
   /** A collection was done; `completed` runs are those that had ended before it. */
   collected(nowMs: number, pauseMs: number, heapAfter: number): void {
+    this.#finishedAtLast = this.#ingest.finished;
     this.#budget?.record(nowMs, pauseMs, heapAfter);
     this.#growth.observe({
       usedHeapAfterMajorGc: heapAfter,
