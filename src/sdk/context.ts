@@ -107,9 +107,7 @@ export interface RemoteParent {
   traceState: string | undefined;
 }
 
-/** Of later versions than 00 more may follow. */
-const TRACEPARENT =
-  /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?:(?<!^00.*)-.*)?$/;
+const TRACEPARENT = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
 /** Reads `traceparent`; undefined when it is absent or malformed. Source: www.w3.org/TR/trace-context. */
 export function parseTraceparent(
@@ -118,7 +116,10 @@ export function parseTraceparent(
 ): RemoteParent | undefined {
   const match = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
   if (match === null) return undefined;
-  return { traceId: match[1]!, spanId: match[2]!, traceFlags: Number.parseInt(match[3]!, 16), traceState };
+  const [, version, traceId, spanId, flags, more] = match as unknown as [string, ...string[]];
+  // Only of versions to come there may be more.
+  if (version === '00' && more !== undefined) return undefined;
+  return { traceId: traceId!, spanId: spanId!, traceFlags: Number.parseInt(flags!, 16), traceState };
 }
 
 /** W3C Trace Context for libraries that inject or extract through the API while our provider serves. */

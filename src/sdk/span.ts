@@ -43,8 +43,8 @@ export function epochMs(time: TimeInput | undefined): number {
   if (time === undefined) return performance.timeOrigin + performance.now();
   if (Array.isArray(time)) return time[0] * 1000 + time[1] / 1e6;
   if (time instanceof Date) return time.getTime();
-  // The API also takes performance.now(), which is smaller than any date.
-  return time < performance.timeOrigin ? performance.timeOrigin + time : time;
+  // The API also takes times of performance.now(); any other is a date, which may be long past.
+  return time <= performance.now() ? performance.timeOrigin + time : time;
 }
 
 /** A span of the lean provider: it gathers what is set on it, and hands itself over at its end. */
