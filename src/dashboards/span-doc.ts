@@ -37,7 +37,9 @@ export function spanChapter(): string {
   return `## Spans
 
 Each handler run is one span \`process <queue>\` of kind CONSUMER. It links to the span of the producer when the job carries
-one. A failed run has the status ERROR and an event \`exception\`.
+one. A failed run has the status ERROR and an event \`exception\`. What a handler throws to move its job (BullMQ's \`DelayedError\`,
+\`WaitingError\`, \`WaitingChildrenError\` and \`RateLimitError\`) is no failure. Where BullMQ's own option \`telemetry\` makes the consumer
+span, that span gets these attributes and there is no second one.
 
 ${attributeTable(set, TEXTS)}
 `;

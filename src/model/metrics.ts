@@ -127,7 +127,8 @@ const table = {
     source: 'taskwarden',
     attributes: [...TASK, 'network.io.direction'],
     description: 'Bytes on the wire of those requests; network.io.direction is transmit or receive.',
-    quality: 'Exact for HTTP/1.1 sockets; TLS records are counted as the socket counts them.',
+    quality:
+      'Exact over HTTP/1.1, headers included; over TLS the bytes before encryption. Of requests that end within the run.',
   },
   'task.payload.size': {
     kind: 'histogram',
