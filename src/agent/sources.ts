@@ -1,6 +1,7 @@
 import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
 import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
+import { taskKeyText } from './ingest.ts';
 import { Vitals } from './vitals.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -16,6 +17,8 @@ export class Sources {
   readonly #registry: Registry;
   readonly #watch: (inbox: Inbox) => Watchdog;
   readonly #handlers: InboxHandlers;
+  /** One object for a task, whichever thread it comes from: it is what the other parts know a task by. */
+  readonly #tasks = new Map<string, TaskKey>();
   #all: Source[] = [];
 
   constructor(
@@ -50,8 +53,17 @@ export class Sources {
 
   /** Reads all records that are there, and lets go of threads that have ended. */
   drain(): void {
-    for (const { inbox } of this.#all) inbox.drain(this.#handlers);
+    for (const { inbox } of this.#all)
+      inbox.drain({ ...this.#handlers, task: (id, task) => this.#task(inbox, id, task) });
     if (this.#all.length === 1) return;
     this.#all = this.#all.filter(({ inbox }, at) => at === 0 || !inbox.closed);
+  }
+
+  #task(inbox: Inbox, id: number, told: TaskKey): void {
+    const key = taskKeyText(told);
+    const task = this.#tasks.get(key) ?? told;
+    this.#tasks.set(key, task);
+    inbox.tasks[id] = task;
+    this.#handlers.task(id, task);
   }
 }

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createGuard } from '../../src/agent/guard.ts';
+import { countOf, metricValue, newRegistry } from './parts.ts';
+
+function setup() {
+  const registry = newRegistry();
+  const told: string[] = [];
+  return { registry, told, guard: createGuard(registry, (text) => told.push(text)) };
+}
+
+const fail = (text: string) => (): never => {
+  throw new Error(text);
+};
+
+test('what a part gives back passes', async () => {
+  const { guard, registry } = setup();
+  assert.equal(
+    guard('a', () => 3),
+    3,
+  );
+  assert.equal(await guard('a', async () => 4), 4);
+  assert.equal(countOf(registry, 'taskwarden.errors'), 0);
+});
+
+test('every fault is counted by its part, and each part is told of once, with its stack', () => {
+  const { guard, registry, told } = setup();
+  for (let n = 0; n < 3; n++) assert.equal(guard('a', fail(`first ${n}`)), undefined);
+  guard('b', fail('second'));
+  assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'a' }), 3);
+  assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'b' }), 1);
+  assert.equal(told.length, 2);
+  assert.match(told[0]!, /^fault in a, jobs are not affected: Error: first 0\n\s+at /);
+  assert.match(told[1]!, /^fault in b/);
+});
+
+test('a promise that is rejected is a fault, not an unhandled rejection', async () => {
+  const { guard, registry, told } = setup();
+  const unhandled: unknown[] = [];
+  const listen = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', listen);
+  guard('a', () => Promise.reject(new Error('later')));
+  await new Promise((later) => setTimeout(later, 5));
+  process.off('unhandledRejection', listen);
+  assert.deepEqual(unhandled, []);
+  assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'a' }), 1);
+  assert.equal(told.length, 1);
+});
+
+test('anything may be thrown', () => {
+  const { guard, told } = setup();
+  for (const [at, thrown] of [undefined, null, 'text', 7, { a: 1 }].entries())
+    guard(`part ${at}`, () => {
+      throw thrown;
+    });
+  assert.deepEqual(
+    told.map((text) => text.replace('jobs are not affected: ', '')),
+    ['undefined', 'null', 'text', '7', '[object Object]'].map((text, at) => `fault in part ${at}, ${text}`),
+  );
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gaugeActive } from '../../src/agent/active.ts';
+import { Ingest, taskKeyText } from '../../src/agent/ingest.ts';
+import { Sources } from '../../src/agent/sources.ts';
+import { Watchdog } from '../../src/agent/watchdog.ts';
+import type { RunRecord } from '../../src/bridge/inbox.ts';
+import { I32, STATE } from '../../src/bridge/protocol.ts';
+import { monotonicMs } from '../../src/model/clock.ts';
+import { bothEnds, type Ends, MAIL, newRegistry, REPORT, taskValue } from './parts.ts';
+
+function setup() {
+  const registry = newRegistry();
+  const ingest = new Ingest(registry);
+  const runs: RunRecord[] = [];
+  const main: boolean[] = [];
+  const sources = new Sources(
+    registry,
+    {
+      run(run) {
+        runs.push(run);
+        ingest.run(run);
+      },
+      task: (_, task) => ingest.task(task),
+      span: () => {},
+      collection: () => {},
+    },
+    (inbox, isMain) => {
+      main.push(isMain);
+      const nobody = { askSlot: async () => undefined, onBlocked: () => {}, onFree: () => {} };
+      return new Watchdog(inbox, { registry, thresholdMs: 1000, intervalMs: 50, ...nobody });
+    },
+  );
+  const add = (): Ends => {
+    const ends = bothEnds();
+    sources.add({ buffer: ends.shared.buffer, clockOffset: monotonicMs() - performance.now() });
+    return ends;
+  };
+  return { registry, ingest, runs, main, sources, add };
+}
+
+test('the first thread is the main thread, and what all of them did counts', () => {
+  const { sources, add, main, runs } = setup();
+  const [a, b] = [add(), add()];
+  assert.deepEqual(main, [true, false]);
+  a.finish(a.begin());
+  b.finish(b.begin(REPORT), {}, REPORT);
+  const slot = b.begin(MAIL, 'in flight');
+  sources.drain();
+  assert.deepEqual(
+    runs.map(({ task }) => taskKeyText(task)),
+    [taskKeyText(MAIL), taskKeyText(REPORT)],
+  );
+  assert.deepEqual(
+    sources.active().map(({ jobId, slot }) => ({ jobId, slot })),
+    [{ jobId: 'in flight', slot }],
+  );
+});
+
+test('a task of several threads is one task', () => {
+  const { sources, add, registry, ingest } = setup();
+  const [a, b] = [add(), add()];
+  a.begin(REPORT);
+  for (const ends of [a, b]) {
+    ends.begin(MAIL);
+    ends.finish(ends.begin(MAIL));
+  }
+  sources.drain();
+  gaugeActive(registry, sources.tasks(), sources.active());
+  assert.equal(taskValue(registry, 'task.active'), 2);
+  assert.equal(new Set(sources.tasks()).size, 2);
+  assert.equal(ingest.completed.size, 2);
+  assert.equal(ingest.completed.get(taskKeyText(MAIL)), 2);
+});
+
+test('a thread that ended is read to the end, then let go; the main thread stays', () => {
+  const { sources, add, runs } = setup();
+  const [a, b] = [add(), add()];
+  b.begin(MAIL, 'never ends');
+  b.finish(b.begin());
+  for (const { shared } of [a, b]) Atomics.store(shared.i32, I32.state, STATE.closed);
+  assert.deepEqual(sources.active(), [], 'nothing is in flight in a thread that ended');
+  sources.drain();
+  assert.equal(runs.length, 1);
+  assert.equal(sources.all.length, 1);
+  assert.equal(sources.all[0]?.inbox.shared.buffer, a.shared.buffer);
+});
