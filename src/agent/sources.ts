@@ -56,7 +56,14 @@ export class Sources {
     for (const { inbox } of this.#all)
       inbox.drain({ ...this.#handlers, task: (id, task) => this.#task(inbox, id, task) });
     if (this.#all.length === 1) return;
-    this.#all = this.#all.filter(({ inbox }, at) => at === 0 || !inbox.closed);
+    this.#all = this.#all.filter((source, at) => at === 0 || !source.inbox.closed || this.#letGo(source));
+  }
+
+  /** A last look at a thread that has ended: what it dropped counts, and it blocks nothing any more. */
+  #letGo({ vitals, watchdog }: Source): false {
+    vitals.collect();
+    watchdog.release();
+    return false;
   }
 
   #task(inbox: Inbox, id: number, told: TaskKey): void {

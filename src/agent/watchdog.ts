@@ -59,6 +59,11 @@ export class Watchdog {
     else if (lagMs >= thresholdMs && this.#silent >= SILENT_CHECKS) await this.#found(beat);
   }
 
+  /** Ends what it says of its thread, which has ended. */
+  release(): void {
+    this.#free();
+  }
+
   async #found(beat: number): Promise<void> {
     this.#suspects = [];
     const holder = await this.#holder();

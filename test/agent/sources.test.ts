@@ -5,9 +5,9 @@ import { Ingest, taskKeyText } from '../../src/agent/ingest.ts';
 import { Sources } from '../../src/agent/sources.ts';
 import { Watchdog } from '../../src/agent/watchdog.ts';
 import type { RunRecord } from '../../src/bridge/inbox.ts';
-import { I32, STATE } from '../../src/bridge/protocol.ts';
+import { F64, I32, STATE } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
-import { bothEnds, type Ends, MAIL, newRegistry, REPORT, taskValue } from './parts.ts';
+import { bothEnds, type Ends, MAIL, metricValue, newRegistry, REPORT, taskValue } from './parts.ts';
 
 function setup() {
   const registry = newRegistry();
@@ -84,4 +84,23 @@ test('a thread that ended is read to the end, then let go; the main thread stays
   assert.equal(runs.length, 1);
   assert.equal(sources.all.length, 1);
   assert.equal(sources.all[0]?.inbox.shared.buffer, a.shared.buffer);
+});
+
+test('a thread that ends while it blocks is no longer suspected, and what it dropped counts', async () => {
+  const { sources, add, registry } = setup();
+  add();
+  const { shared, begin } = add();
+  shared.i32[I32.current] = begin();
+  sources.drain();
+  const { watchdog } = sources.all[1]!;
+  shared.f64[F64.beatAt] = performance.now() - 2000;
+  for (const ms of [50, 100, 150, 200]) await watchdog.check(ms);
+  const blocked = (): number | undefined =>
+    taskValue(registry, 'task.event_loop.blocked', MAIL, { 'task.suspicion': 'exclusive' });
+  assert.ok(blocked()! >= 2);
+  shared.i32[I32.droppedRing] = 3;
+  Atomics.store(shared.i32, I32.state, STATE.closed);
+  sources.drain();
+  assert.equal(blocked(), 0);
+  assert.equal(metricValue(registry, 'taskwarden.records.dropped', { reason: 'ring_full' }), 3);
 });
