@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { type Ended, endPrograms, runProgram } from '../fixtures/faults/program.ts';
+import { startSink } from '../helpers/otlp-sink.ts';
+
+const sink = await startSink();
+
+after(async () => {
+  endPrograms();
+  await sink.down();
+});
+
+const run = (env: Record<string, string>): Promise<Ended> =>
+  runProgram('public-api.ts', { env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, ...env } });
+
+interface Outer {
+  id: number;
+  during: string;
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
+}
+
+test('task() makes runs of calls and changes nothing about them; currentRun() tells of the run one is in', async () => {
+  const { code, stderr, lines } = await run({});
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+  const said = lines[0]!;
+  assert.deepEqual(
+    { outside: said.outside, total: said.total, shape: said.shape, end: said.end },
+    { outside: null, total: 60, shape: ['total', 1], end: null },
+  );
+  assert.equal(said.sameError, true);
+  assert.equal(said.thenable, 'asked once');
+  for (const [at, { id, during, before, after }] of ([said.one, said.two] as Outer[]).entries()) {
+    assert.equal(id, at + 1);
+    assert.equal(during, 'inner');
+    for (const current of [before, after]) {
+      assert.equal(current.queue, 'q');
+      assert.equal(current.task, 'outer');
+      assert.equal(current.jobId, `job-${id}`);
+      assert.equal(current.attempt, 1);
+    }
+  }
+
+  const named = (name: string) => sink.spans.filter(({ attributes }) => attributes['task.name'] === name);
+  assert.deepEqual(
+    ['total', 'fails', 'inner', 'outer', 'thenable'].map((name) => named(name).length),
+    [1, 1, 2, 2, 1],
+  );
+  const [outer] = named('outer');
+  assert.equal(outer?.name, 'process q');
+  assert.equal(outer?.attributes['messaging.system'], 'own');
+  assert.deepEqual(
+    named('outer').map(({ attributes }) => attributes['messaging.message.id']),
+    ['job-1', 'job-2'],
+  );
+  assert.equal(named('total')[0]?.attributes['messaging.system'], 'custom');
+  assert.equal(named('total')[0]?.name, 'process total', 'the queue is named as the task by default');
+  const [failed] = named('fails');
+  assert.equal(failed?.status.code, 2);
+  assert.equal(failed?.attributes['error.type'], 'RangeError');
+});
+
+test('without Taskwarden at work the same program gives the same results, and no run', async () => {
+  sink.clear();
+  const { code, stderr, lines } = await run({ TASKWARDEN_ENABLED: 'false' });
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+  const { total, shape, sameError, thenable, one } = lines[0]!;
+  assert.deepEqual([total, shape, sameError, thenable], [60, ['total', 1], true, 'asked once']);
+  assert.deepEqual(one, { id: 1 });
+  assert.equal(sink.requests.length, 0);
+});
