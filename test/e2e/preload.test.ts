@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { Queue } from 'bullmq';
+import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
+import { startRedis } from '../helpers/redis.ts';
+import {
+  type Ended,
+  type Program,
+  type ProgramOptions,
+  runProgram,
+  startProgram,
+} from '../helpers/worker.ts';
+
+const FIXTURES = resolve(import.meta.dirname, '../fixtures/preload');
+const REGISTER = resolve(import.meta.dirname, '../../src/register.ts');
+
+const redis = await startRedis();
+const server = createServer((_, response) => response.end('hello'))
+  .listen(0, '127.0.0.1')
+  .unref();
+const queues: Queue[] = [];
+const sinks: OtlpSink[] = [];
+after(async () => {
+  await Promise.all([...queues.map((queue) => queue.close()), ...sinks.map((sink) => sink.down())]);
+  await redis.stop();
+  server.closeAllConnections();
+  server.close();
+});
+
+interface Scenario {
+  readonly queue: Queue;
+  readonly sink: OtlpSink;
+  readonly program: Program;
+  /** Has one job done, waits for its metrics if it is metered, and has the worker closed after a second one. */
+  end(metered?: boolean): Promise<Ended>;
+}
+
+/** A program as a user starts it; `args` are told the name of the queue. */
+async function start(
+  file: string,
+  options: ProgramOptions = {},
+  args = (queue: string): string[] => [queue],
+): Promise<Scenario> {
+  const sink = await startSink();
+  sinks.push(sink);
+  const name = `preload-${queues.length}`;
+  const queue = new Queue(name, { connection: { url: redis.url } });
+  queues.push(queue);
+  const env = { OTEL_METRIC_EXPORT_INTERVAL: '100', ...options.env };
+  const program = startProgram(resolve(FIXTURES, file), { ...options, sink, redis, args: args(name), env });
+  const data = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return {
+    queue,
+    sink,
+    program,
+    async end(metered = true) {
+      await queue.add('greet', data);
+      if (metered) await sink.waitFor(() => runs(sink).has('greet'));
+      await queue.add('end', data);
+      return program.ended;
+    },
+  };
+}
+
+/** Count of runs by task. */
+function runs(sink: OtlpSink): Map<unknown, number> {
+  const points = sink.metrics.filter(({ name }) => name === 'task.runs');
+  const counts = new Map<unknown, number>();
+  for (const { attributes, value } of points) {
+    const { 'task.name': task } = attributes;
+    counts.set(task, Math.max(counts.get(task) ?? 0, value));
+  }
+  return counts;
+}
+
+/** That each of the two jobs has one span and one run, with its CPU time, all from one process. */
+function assertMetered({ queue, sink }: Scenario): void {
+  const spans = sink.spans.filter(({ kind }) => kind === 5);
+  assert.deepEqual(spans.map(({ attributes }) => attributes['task.name']).sort(), ['end', 'greet']);
+  for (const { name, attributes } of spans) {
+    assert.equal(name, `process ${queue.name}`);
+    assert.ok(Number(attributes['task.cpu.time']) >= 0.029, `CPU time ${attributes['task.cpu.time']}`);
+  }
+  assert.deepEqual(Object.fromEntries(runs(sink)), { greet: 1, end: 1 });
+  const counted = sink.metrics.filter(({ name }) => name === 'task.runs');
+  const processes = [...spans, ...counted].map(({ resource }) => resource['process.pid']);
+  assert.equal(new Set(processes).size, 1);
+}
+
+describe('a worker of each kind is metered', { concurrency: 3 }, () => {
+  for (const [file, preload] of [
+    ['worker.mjs', 'import'],
+    ['worker.cjs', 'import'],
+    ['worker.ts', 'import'],
+    ['worker.mjs', 'require'],
+    ['worker.cjs', 'require'],
+    ['worker.ts', 'NODE_OPTIONS'],
+  ] as const) {
+    test(`${file} by ${preload}`, async () => {
+      const scenario = await start(file, { preload });
+      const { code, stdout, stderr } = await scenario.end();
+      assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+      assertMetered(scenario);
+    });
+  }
+});
+
+describe('a worker in a process or thread of its own is metered there', { concurrency: 3 }, () => {
+  for (const [way, preload] of [
+    ['fork', 'import'],
+    ['cluster', 'NODE_OPTIONS'],
+    ['thread', 'import'],
+    ['thread', 'NODE_OPTIONS'],
+  ] as const) {
+    test(`${way} by ${preload}`, async () => {
+      const scenario = await start('parent.mjs', { preload }, (queue) => [way, queue]);
+      const { code, stdout, stderr } = await scenario.end();
+      assert.deepEqual([code, stdout, stderr], [0, 'closed\nchild ended with code 0\n', '']);
+      assertMetered(scenario);
+      const { pid } = scenario.program.child;
+      const inParent = scenario.sink.spans.every(({ resource }) => resource['process.pid'] === pid);
+      assert.equal(inParent, way === 'thread');
+    });
+  }
+
+  for (const kind of ['processes', 'threads']) {
+    for (const preload of ['import', 'NODE_OPTIONS'] as const) {
+      test(`sandboxed processors in ${kind} by ${preload}`, async () => {
+        const scenario = await start('sandbox.mjs', { preload }, (queue) => [queue, kind]);
+        const { code, stdout, stderr } = await scenario.end();
+        const who = kind === 'threads' ? 'this' : 'another';
+        assert.deepEqual([code, stdout, stderr], [0, `greet by ${who} process\nend by ${who} process\n`, '']);
+        assertMetered(scenario);
+        for (const { attributes } of scenario.sink.spans)
+          assert.equal(attributes['task.network.requests'], 1);
+      });
+    }
+  }
+
+  test('a thread that is terminated is not taken for a blocked one', async () => {
+    const env = { TASKWARDEN_WATCH_THRESHOLD: '100ms' };
+    const { sink, program, queue } = await start('parent.mjs', { env }, (name) => ['terminate', name]);
+    await queue.add('greet', {});
+    await sink.waitFor(() => runs(sink).has('greet'));
+    program.tell('terminate');
+    await program.said('child ended');
+    const exports = sink.requests.length;
+    // An export is 100 ms after the one before: that is well beyond the threshold.
+    await sink.waitFor(() => sink.requests.length > exports + 5);
+    program.tell('end');
+    await program.ended;
+    const blocked = sink.metrics.filter(({ name, value }) => name === 'task.event_loop.blocked' && value > 0);
+    assert.deepEqual(
+      blocked.map(({ value }) => value),
+      [],
+    );
+  });
+});
+
+describe('the preload does nothing', { concurrency: 3 }, () => {
+  const state = async (options: ProgramOptions): Promise<Record<string, unknown>> => {
+    const { stdout, stderr } = await runProgram(resolve(FIXTURES, 'state.mjs'), options);
+    assert.equal(stderr, '');
+    return JSON.parse(stdout);
+  };
+
+  test('unlike what it does by default', async () => {
+    const [bare, preloaded] = await Promise.all([state({ preload: 'none' }), state({})]);
+    for (const part of ['globals', 'patches', 'agent', 'listeners'])
+      assert.notDeepEqual(preloaded[part], bare[part], part);
+  });
+
+  for (const [name, value] of [
+    ['TASKWARDEN_ENABLED', 'false'],
+    ['OTEL_SDK_DISABLED', 'true'],
+  ] as const) {
+    test(`with ${name}=${value}`, async () => {
+      const [bare, disabled] = await Promise.all([
+        state({ preload: 'none' }),
+        state({ env: { [name]: value } }),
+      ]);
+      assert.deepEqual(disabled, bare);
+    });
+  }
+});
+
+describe('a second preload does no harm', { concurrency: 3 }, () => {
+  const ways: Readonly<Record<string, ProgramOptions>> = {
+    'by import and require': { before: ['--require', REGISTER] },
+    'by import and NODE_OPTIONS': { env: { NODE_OPTIONS: `--import ${pathToFileURL(REGISTER)}` } },
+    'another copy': { after: ['--import', pathToFileURL(resolve(copyOfSources(), 'register.ts')).href] },
+  };
+  for (const [way, options] of Object.entries(ways)) {
+    test(way, async () => {
+      const scenario = await start('worker.mjs', options);
+      const { code, stdout, stderr } = await scenario.end();
+      assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+      assertMetered(scenario);
+    });
+  }
+});
+
+/** A second copy of the package, as two versions in one tree are. */
+function copyOfSources(): string {
+  const folder = mkdtempSync(resolve(tmpdir(), 'taskwarden-copy-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const root = resolve(import.meta.dirname, '../..');
+  cpSync(resolve(root, 'src'), resolve(folder, 'src'), { recursive: true });
+  cpSync(resolve(root, 'package.json'), resolve(folder, 'package.json'));
+  return resolve(folder, 'src');
+}
+
+describe('options of Node.js', { concurrency: 3 }, () => {
+  // Node.js 22 has AsyncContextFrame as an experiment, later ones have a way back from it.
+  const other = ['--no-async-context-frame', '--experimental-async-context-frame'].find((flag) =>
+    process.allowedNodeEnvironmentFlags.has(flag),
+  )!;
+  test(other, async () => {
+    const scenario = await start('worker.mjs', { before: [other] });
+    const { code, stdout, stderr } = await scenario.end();
+    assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+    assertMetered(scenario);
+  });
+
+  // Node.js 26 asks for leave to use the network, too.
+  const net = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : [];
+  const permission = ['--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning'].concat(
+    ['--permission', '--allow-fs-read=*'],
+    net,
+  );
+
+  test('--permission, with --allow-worker', async () => {
+    const scenario = await start('worker.mjs', { before: [...permission, '--allow-worker'] });
+    const { code, stdout, stderr } = await scenario.end();
+    assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+    assertMetered(scenario);
+  });
+
+  test('--permission without it: the worker runs, and says why it is not metered', async () => {
+    const scenario = await start('worker.mjs', { before: permission });
+    const { code, stdout, stderr } = await scenario.end(false);
+    assert.deepEqual([code, stdout], [0, 'closed\n']);
+    assert.match(stderr, /^taskwarden: .*needs --allow-worker\n$/);
+    assert.equal(scenario.sink.requests.length, 0);
+  });
+
+  test('a library that an earlier preload has loaded', async () => {
+    const bullmq = createRequire(import.meta.url).resolve('bullmq');
+    const scenario = await start('worker.cjs', { before: ['--require', bullmq] });
+    assert.equal((await scenario.end()).code, 0);
+    assertMetered(scenario);
+  });
+});
