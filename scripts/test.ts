@@ -26,7 +26,13 @@ const coverage = [
 ];
 const { status } = spawnSync(
   process.execPath,
-  ['--test', '--test-timeout=120000', ...(flags.has('--coverage') ? coverage : []), ...files],
+  [
+    '--test',
+    '--test-timeout=120000',
+    '--test-force-exit',
+    ...(flags.has('--coverage') ? coverage : []),
+    ...files,
+  ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
 );
 process.exit(status ?? 1);

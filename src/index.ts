@@ -75,7 +75,13 @@ function instrument(
     producer: config.telemetry.parent,
     onSpan: (span) => outbox.span(span),
   });
-  const tasks = new Tasks({ outbox, cpu, openScope: (info) => sdk.open(info), onError });
+  const tasks = new Tasks({
+    outbox,
+    cpu,
+    openScope: (info) => sdk.open(info),
+    onError,
+    network: config.network,
+  });
   const modules = watchModules({
     host: { tasks, sdk },
     onError,

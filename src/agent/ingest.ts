@@ -24,9 +24,7 @@ interface TaskSeries {
   waitRetry: HistogramPoint | undefined;
   cpu: Partial<Record<CpuQuality, NumberPoint>>;
   block: HistogramPoint;
-  requests: NumberPoint;
-  received: NumberPoint;
-  transmitted: NumberPoint;
+  network: { requests: NumberPoint; received: NumberPoint; transmitted: NumberPoint } | undefined;
   payload: HistogramPoint;
   /** Finished runs. */
   completed: number;
@@ -60,11 +58,14 @@ export function taskAttributes(task: TaskKey): Labels {
 /** Finished runs → series. The one place where a run becomes numbers. */
 export class Ingest {
   readonly #registry: Registry;
+  readonly #network: boolean;
   readonly #series = new Map<TaskKey, TaskSeries>();
   #finished = 0;
 
-  constructor(registry: Registry) {
+  /** @param options.network whether requests and bytes are counted: else they have no series */
+  constructor(registry: Registry, options: { network: boolean } = { network: true }) {
     this.#registry = registry;
+    this.#network = options.network;
   }
 
   /** Finished runs of all tasks since the start. */
@@ -126,9 +127,10 @@ export class Ingest {
   #use(series: TaskSeries, run: Used, quality: CpuQuality, counted: Used): void {
     const cpuMs = run.cpuMs - counted.cpuMs;
     if (cpuMs > 0) this.#cpu(series, quality).value += cpuMs / 1000;
-    series.requests.value += Math.max(0, run.requests - counted.requests);
-    series.received.value += Math.max(0, run.bytesIn - counted.bytesIn);
-    series.transmitted.value += Math.max(0, run.bytesOut - counted.bytesOut);
+    if (series.network === undefined) return;
+    series.network.requests.value += Math.max(0, run.requests - counted.requests);
+    series.network.received.value += Math.max(0, run.bytesIn - counted.bytesIn);
+    series.network.transmitted.value += Math.max(0, run.bytesOut - counted.bytesOut);
   }
 
   #of(task: TaskKey): TaskSeries {
@@ -157,9 +159,13 @@ export class Ingest {
       waitRetry: undefined,
       cpu: {},
       block: registry.histogram('task.event_loop.block.duration', attributes),
-      requests: registry.number('task.network.requests', attributes),
-      received: io('receive'),
-      transmitted: io('transmit'),
+      network: this.#network
+        ? {
+            requests: registry.number('task.network.requests', attributes),
+            received: io('receive'),
+            transmitted: io('transmit'),
+          }
+        : undefined,
       payload: registry.histogram('task.payload.size', attributes),
       completed: 0,
       counted: new Map(),

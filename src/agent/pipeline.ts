@@ -3,7 +3,6 @@ import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
-import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
@@ -22,6 +21,8 @@ import { Watchdog } from './watchdog.ts';
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 500;
 const FLUSH_MS = 900;
+/** Spans and alerts kept until there are exporters. */
+const MAX_UNSENT = 2048;
 
 /**
  * Every stage of the agent, top to bottom, and what flows between them:
@@ -45,8 +46,8 @@ export class Pipeline {
   #memory: Memory | undefined;
   #alerting: Alerting | undefined;
   #exporting: Exporting | undefined;
-  /** Alerts from before the exporters were there. */
-  readonly #unsent: AlertTransition[] = [];
+  /** What is to be exported, from before the exporters were there. */
+  readonly #unsent: ((to: Exporting) => void)[] = [];
   /** A loop was found blocked before the rules were there to say so. */
   #urgent = false;
 
@@ -59,14 +60,18 @@ export class Pipeline {
       this.#registry,
       ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr,
     );
-    this.#ingest = new Ingest(this.#registry);
+    this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#evidence = new Evidence(() => this.#sources.active());
     const handlers = {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
-      task: (_id: number, task: TaskKey) => this.#ingest.task(task),
-      span: (span: unknown) => this.#exporting?.span(span as SpanData),
+      task: (_id: number, task: TaskKey) => this.#guard('ingest', () => this.#ingest.task(task)),
+      span: (span: unknown) => this.#guard('export', () => this.#export((to) => to.span(span as SpanData))),
       collection: (pauseMs: number, heapAfter: number) =>
         this.#guard('memory', () => this.#memory?.collected(monotonicMs(), pauseMs, heapAfter)),
+      unreadable: (error: unknown) =>
+        this.#guard('inbox', () => {
+          throw error;
+        }),
     };
     this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) => this.#watchdog(inbox, isMain));
   }
@@ -98,8 +103,7 @@ export class Pipeline {
       guard: this.#guard,
       runsFor: (labels) => this.#evidence.runsFor(labels),
       onAlert: (transition) => {
-        if (this.#exporting === undefined) this.#unsent.push(transition);
-        else this.#exporting.alert(transition);
+        this.#export((to) => to.alert(transition));
       },
       shippedRules: shippedRules(),
     });
@@ -126,7 +130,7 @@ export class Pipeline {
       alerts: () => alerting?.alerts() ?? [],
     });
     this.#guard('export', () => this.#exporting?.warm());
-    for (const transition of this.#unsent.splice(0)) this.#exporting.alert(transition);
+    for (const send of this.#unsent.splice(0)) send(this.#exporting);
     this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
   }
 
@@ -135,6 +139,14 @@ export class Pipeline {
     this.#tick(true);
     this.#exportMetrics();
     await this.#exporting?.flush(FLUSH_MS);
+  }
+
+  #export(send: (to: Exporting) => void): void {
+    if (this.#exporting !== undefined) send(this.#exporting);
+    else if (this.#unsent.push(send) > MAX_UNSENT) {
+      this.#unsent.shift();
+      this.#registry.add('taskwarden.telemetry.dropped', { signal: 'traces', reason: 'queue_full' }, 1);
+    }
   }
 
   #watchOnce(): void {
@@ -164,7 +176,10 @@ export class Pipeline {
   #run(run: RunRecord): void {
     this.#ingest.run(run);
     this.#evidence.finished(run);
-    if (run.exportSpan) this.#exporting?.run(run);
+    if (!run.exportSpan) return;
+    // Thousands of times a second: no function of its own where it can be sent at once.
+    if (this.#exporting !== undefined) this.#exporting.run(run);
+    else this.#export((to) => to.run(run));
   }
 
   /** @param force evaluates all rules now, whatever their interval */

@@ -70,6 +70,8 @@ export interface InboxHandlers {
   span(span: unknown): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
   collection(pauseMs: number, heapAfter: number): void;
+  /** A record that cannot be read, or what one of the above threw; the next one follows. */
+  unreadable(error: unknown): void;
 }
 
 const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
@@ -111,10 +113,11 @@ export class Inbox {
       const kind = i32[(at >> 2) + 1]!;
       try {
         this.#dispatch(kind, at, length, handlers);
-      } finally {
-        tail = (tail + ((length + 7) & ~7)) | 0;
-        Atomics.store(i32, I32.ringTail, tail);
+      } catch (error) {
+        handlers.unreadable(error);
       }
+      tail = (tail + ((length + 7) & ~7)) | 0;
+      Atomics.store(i32, I32.ringTail, tail);
     }
   }
 

@@ -5,6 +5,7 @@ export interface RunUsage {
   /** What these two are worth; nothing at all with `off`. */
   cpuQuality?: string;
   blockMs: number;
+  /** Below 0 when requests are not counted: then bytes are unknown, too. */
   requests: number;
   bytesIn: number;
   bytesOut: number;
@@ -34,11 +35,12 @@ export function startAttributes(run: RunIdentity): Record<string, string | numbe
 
 /** Attributes that it gets at its end; unknown figures are left out. Times in seconds, sizes in bytes. */
 export function usageAttributes(usage: RunUsage): Record<string, number | string> {
-  const attributes: Record<string, number | string> = {
-    'task.network.requests': usage.requests,
-    'task.network.io.receive': usage.bytesIn,
-    'task.network.io.transmit': usage.bytesOut,
-  };
+  const attributes: Record<string, number | string> = {};
+  if (usage.requests >= 0) {
+    attributes['task.network.requests'] = usage.requests;
+    attributes['task.network.io.receive'] = usage.bytesIn;
+    attributes['task.network.io.transmit'] = usage.bytesOut;
+  }
   if (usage.cpuQuality !== 'off') {
     attributes['task.cpu.time'] = usage.cpuMs / 1000;
     attributes['task.event_loop.block.duration'] = usage.blockMs / 1000;

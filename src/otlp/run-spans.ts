@@ -48,9 +48,11 @@ export class RunSpanEncoder {
       this.#double(CPU, run.cpuMs / 1000);
       this.#double(BLOCK, run.blockMs / 1000);
     }
-    this.#integer(REQUESTS, run.requests);
-    this.#integer(RECEIVED, run.bytesIn);
-    this.#integer(TRANSMITTED, run.bytesOut);
+    if (run.requests >= 0) {
+      this.#integer(REQUESTS, run.requests);
+      this.#integer(RECEIVED, run.bytesIn);
+      this.#integer(TRANSMITTED, run.bytesOut);
+    }
     if (run.waitMs !== undefined) this.#double(WAIT, run.waitMs / 1000);
     if (run.payloadBytes !== undefined) this.#integer(PAYLOAD, run.payloadBytes);
     this.#copy(this.#qualityOf(run.cpuQuality));

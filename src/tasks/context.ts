@@ -109,9 +109,9 @@ export class Run implements Cell, FinishedRun {
     this.meteringEpoch = start.meteringEpoch;
   }
 
-  /** What was thrown, if it means that the run failed. */
-  failure(error: unknown): Failure | undefined {
-    return this.#isFailure?.(error) === false ? undefined : { error };
+  /** Whether what was thrown means that the run failed. */
+  isFailure(thrown: Failure | undefined): boolean {
+    return thrown !== undefined && this.#isFailure?.(thrown.error) !== false;
   }
 }
 

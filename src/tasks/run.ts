@@ -11,6 +11,8 @@ export interface TasksOptions {
   cpu: CpuMeter;
   openScope: (info: RunInfo) => RunScope;
   onError: (part: string, error: unknown) => void;
+  /** Whether requests are counted; true if left out. */
+  network?: boolean;
 }
 
 const TIME_ORIGIN = performance.timeOrigin;
@@ -34,7 +36,7 @@ export class Tasks {
       result = runStorage.run(run, this.#enter, run, call) as T;
     } catch (error) {
       if (run.called) {
-        this.#close(run, run.failure(error));
+        this.#close(run, { error });
         throw error;
       }
       this.#options.onError('run', error);
@@ -88,7 +90,7 @@ export class Tasks {
       // The caller gets the handler's own promise. Ours is a listener beside theirs, and comes first.
       result.then(
         () => this.#close(run, undefined),
-        (error: unknown) => this.#close(run, run.failure(error)),
+        (error: unknown) => this.#close(run, { error }),
       );
       return result;
     }
@@ -102,14 +104,16 @@ export class Tasks {
     return result;
   }
 
-  #close(run: Run, failure: Failure | undefined): void {
+  #close(run: Run, thrown: Failure | undefined): void {
     const { outbox, cpu, onError } = this.#options;
     try {
       cpu.close(run);
       run.ended = true;
       outbox.close(run.slot);
       if (run.slot >= 0) this.#active[run.slot] = undefined;
+      const failure = run.isFailure(thrown) ? thrown : undefined;
       run.failed = failure !== undefined;
+      if (this.#options.network === false) run.requests = -1;
       run.startEpochMs = TIME_ORIGIN + run.startMs;
       run.durationMs = performance.now() - run.startMs;
       run.cpuQuality = cpu.quality(run);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { createGuard } from '../../src/agent/guard.ts';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { mock, test } from 'node:test';
+import { createGuard, warnOnStderr } from '../../src/agent/guard.ts';
 import { countOf, metricValue, newRegistry } from './parts.ts';
 
 function setup() {
@@ -57,4 +59,21 @@ test('anything may be thrown', () => {
     told.map((text) => text.replace('jobs are not affected: ', '')),
     ['undefined', 'null', 'text', '7', '[object Object]'].map((text, at) => `fault in part ${at}, ${text}`),
   );
+});
+
+test('standard error is written to at once, and one that nobody reads is no fault', () => {
+  const written: unknown[][] = [];
+  const write = mock.method(fs, 'writeSync', (...args: unknown[]) => written.push(args));
+  syncBuiltinESMExports();
+  try {
+    warnOnStderr('a text');
+    write.mock.mockImplementation(() => {
+      throw new Error('EPIPE');
+    });
+    assert.doesNotThrow(() => warnOnStderr('another'));
+  } finally {
+    mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual(written, [[2, 'taskwarden: a text\n']]);
 });

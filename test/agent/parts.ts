@@ -142,6 +142,15 @@ export function bothEnds(): Ends {
         ...over,
       });
     },
-    drain: () => inbox.drain({ run: () => {}, task: () => {}, span: () => {}, collection: () => {} }),
+    drain: () =>
+      inbox.drain({
+        run: () => {},
+        task: () => {},
+        span: () => {},
+        collection: () => {},
+        unreadable: (error) => {
+          throw error;
+        },
+      }),
   };
 }

@@ -24,6 +24,9 @@ function setup() {
       task: (_, task) => ingest.task(task),
       span: () => {},
       collection: () => {},
+      unreadable: (error) => {
+        throw error;
+      },
     },
     (inbox, isMain) => {
       main.push(isMain);

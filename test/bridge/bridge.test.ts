@@ -26,6 +26,9 @@ function pair(maxTasks = 200) {
       run: (run) => runs.push(run),
       task: (_, task) => tasks.push(task),
       collection: () => {},
+      unreadable: (error) => {
+        throw error;
+      },
       span: (span) => spans.push(span),
     });
   return { shared, outbox, inbox, runs, tasks, spans, drain };
@@ -224,6 +227,9 @@ test('a collection arrives after the runs that ended before it', () => {
     task: (_, task) => tasks.push(task),
     span: () => {},
     collection: (pauseMs, heapAfter) => order.push([pauseMs, heapAfter]),
+    unreadable: (error) => {
+      throw error;
+    },
   });
   assert.deepEqual(order, ['run', [7.5, 12_345_678], 'run']);
 });

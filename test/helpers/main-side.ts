@@ -39,6 +39,9 @@ export function mainSide(
       run: (run) => runs.push(run),
       task: () => {},
       collection: () => {},
+      unreadable: (error) => {
+        throw error;
+      },
       span: (span) => spans.push(span as Record<string, unknown>),
     });
     return runs;

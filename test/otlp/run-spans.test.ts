@@ -34,6 +34,7 @@ const BASE: RunRecord = {
 const RUNS: RunRecord[] = [
   BASE,
   { ...BASE, waitMs: undefined, payloadBytes: undefined, cpuQuality: 'sync_only' },
+  { ...BASE, requests: -1, cpuQuality: 'off' },
   { ...BASE, attempt: 300, requests: 127, bytesIn: 128, bytesOut: 2 ** 40, payloadBytes: 16_384 },
   { ...BASE, jobId: 'ключ-✓', task: { framework: 'bullmq', queue: 'почта'.repeat(40), task: '发送' } },
   { ...BASE, jobId: 'j'.repeat(120), startEpochMs: 1_000_000_000_000, durationMs: 0 },
