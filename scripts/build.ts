@@ -1,8 +1,9 @@
 /** Builds dist/: two bundles a side of the wall, code that is rarely needed as chunks of its own, and the types. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { notices } from './notices.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = resolve(root, 'dist');
@@ -21,6 +22,7 @@ const common: BuildOptions & { outdir: string } = {
   external: EXTERNAL,
   mainFields: ['module', 'main'],
   legalComments: 'none',
+  metafile: true,
   // Bundled CommonJS packages ask for built-in modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
@@ -30,21 +32,23 @@ const common: BuildOptions & { outdir: string } = {
 rmSync(dist, { recursive: true, force: true });
 // The main side apart from the agent's: it must not share chunks with what it must not load. `yaml` is external here, for it is loaded
 // by a configuration file alone.
-await build({
+const main = await build({
   ...common,
   banner: { js: '' },
   external: [...EXTERNAL, 'yaml'],
   entryPoints: { index: 'src/index.ts', register: 'src/register.ts' },
   chunkNames: 'main-[hash]',
 });
-await build({
+const agent = await build({
   ...common,
   entryPoints: { agent: 'src/agent/thread.ts' },
   chunkNames: 'agent-[hash]',
   minify: true,
   keepNames: true,
 });
-await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
+const cli = await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
+const inputs = [main, agent, cli].flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
+writeFileSync(resolve(root, 'THIRD-PARTY-NOTICES.txt'), notices(root, inputs));
 chmodSync(resolve(dist, 'cli.js'), 0o755);
 
 if (!process.argv.includes('--no-types')) {
