@@ -92,7 +92,7 @@ for (const alert of alerts) {
       const severity = alert.labels.find(([name]) => name === 'severity')?.[1].text;
       assert.ok(['critical', 'warning'].includes(severity ?? ''));
       const summary = annotation(alert, 'summary');
-      assert.ok(summary.includes('{{ $labels.instance }}'), summary);
+      assert.ok(summary.includes('{{ $labels.job }}'), summary);
       if (alert.name.startsWith('Task')) {
         assert.ok(summary.includes('{{ $labels.task_name }}'), summary);
         assert.ok(summary.includes('{{ $labels.messaging_destination_name }}'), summary);
