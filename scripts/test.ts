@@ -29,7 +29,7 @@ const { status } = spawnSync(
   [
     '--test',
     '--test-timeout=120000',
-    '--test-force-exit',
+
     ...(flags.has('--coverage') ? coverage : []),
     ...files,
   ],
