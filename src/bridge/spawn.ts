@@ -17,7 +17,7 @@ export interface AgentLink {
   waitFor(stage: keyof typeof AGENT, timeoutMs: number): boolean;
   /**
    * Has everything exported, blocking, for at most `timeoutMs`. A thread beside the main thread only sees to it that the agent knows
-   * of it: the process lives on, and so does what the thread has written.
+   * of what it has written: the process lives on, and exports it in its time.
    */
   flush(timeoutMs: number): void;
   /** Tells the agent that this thread ends. */
@@ -54,7 +54,7 @@ type Link = Omit<AgentLink, 'close'>;
  *
  * @param owner memory of the thread that started it
  */
-function share({ buffer }: Shared, owner: Shared): Link {
+function share({ buffer, i32 }: Shared, owner: Shared): Link {
   let offered = false;
   const once = (): void => {
     if (offered) return;
@@ -68,7 +68,7 @@ function share({ buffer }: Shared, owner: Shared): Link {
   return {
     waitFor: (stage, timeoutMs) => waitFor(owner, stage, timeoutMs),
     flush(timeoutMs) {
-      if (!waitFor(owner, 'watching', timeoutMs)) return;
+      if (i32[I32.ringHead] === 0 || !waitFor(owner, 'watching', timeoutMs)) return;
       once();
       if (isMainThread) flush(owner, timeoutMs);
     },

@@ -144,6 +144,16 @@ describe('a worker in a process or thread of its own is metered there', { concur
     }
   }
 
+  test('nothing is lost of threads that end at once', async () => {
+    const sink = await startSink();
+    sinks.push(sink);
+    const { code, stderr } = await runProgram(resolve(FIXTURES, 'threads.ts'), { sink, args: ['8'] });
+    assert.deepEqual([code, stderr], [0, '']);
+    const expected = Array.from({ length: 8 }, (_, i) => `thread ${i}`);
+    assert.deepEqual(sink.spans.map(({ attributes }) => attributes['messaging.message.id']).sort(), expected);
+    assert.deepEqual(Object.fromEntries(runs(sink)), { tidy: 8 });
+  });
+
   test('a thread that is terminated is not taken for a blocked one', async () => {
     const env = { TASKWARDEN_WATCH_THRESHOLD: '100ms' };
     const { sink, program, queue } = await start('parent.mjs', { env }, (name) => ['terminate', name]);
