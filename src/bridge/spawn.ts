@@ -68,7 +68,8 @@ function share({ buffer, i32 }: Shared, owner: Shared): Link {
   return {
     waitFor: (stage, timeoutMs) => waitFor(owner, stage, timeoutMs),
     flush(timeoutMs) {
-      if (i32[I32.ringHead] === 0 || !waitFor(owner, 'watching', timeoutMs)) return;
+      if (i32[I32.ringHead] === 0) return;
+      waitFor(owner, 'watching', timeoutMs);
       once();
       if (isMainThread) flush(owner, timeoutMs);
     },

@@ -147,7 +147,11 @@ describe('a worker in a process or thread of its own is metered there', { concur
   test('nothing is lost of threads that end at once', async () => {
     const sink = await startSink();
     sinks.push(sink);
-    const { code, stderr } = await runProgram(resolve(FIXTURES, 'threads.ts'), { sink, args: ['8'] });
+    const env = { OTEL_METRIC_EXPORT_INTERVAL: '100' };
+    const program = startProgram(resolve(FIXTURES, 'threads.ts'), { sink, env, args: ['8'] });
+    await sink.waitFor(() => sink.metrics.length > 0);
+    program.tell('go on');
+    const { code, stderr } = await program.ended;
     assert.deepEqual([code, stderr], [0, '']);
     const expected = Array.from({ length: 8 }, (_, i) => `thread ${i}`);
     assert.deepEqual(sink.spans.map(({ attributes }) => attributes['messaging.message.id']).sort(), expected);
