@@ -190,7 +190,7 @@ test('without an answer all tasks in flight share the suspicion; a single one ha
   assert.ok(taskValue(alone.registry, 'task.event_loop.blocked', MAIL, EXCLUSIVE)! >= 1.5);
 });
 
-test('a loop that is free again before the answer was never blocked', async () => {
+test('a loop that is free again before the answer was never blocked', { timeout: 5000 }, async () => {
   const answer = Promise.withResolvers<number>();
   const t = setup(() => answer.promise);
   t.begin();
