@@ -36,7 +36,7 @@ const RUNNING = Symbol.for('taskwarden.running');
 const globals = globalThis as { [RUNNING]?: Running };
 
 /** How long a broken rule file that was named explicitly may take to be found at the start, ms. */
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 5000;
 const FLUSH_TIMEOUT_MS = 1000;
 
 /**
@@ -55,7 +55,7 @@ export function start(): Taskwarden | undefined {
   const shared = createShared();
   const onError = faultReporter(shared.i32, warn);
   const agent = connectAgent({ shared, url: agentUrl(), config, env: config.env, onError });
-  if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent);
+  if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
   globals[RUNNING] = instrument(config, shared, agent, { onError, warn });
   return globals[RUNNING];
 }
@@ -194,8 +194,15 @@ function agentUrl(): URL {
     : new URL('./agent.js', import.meta.url);
 }
 
-/** Rule files are read by the agent thread; it has printed what is wrong with one before it refuses. */
-function refuseBrokenRules(agent: AgentLink): void {
-  if (agent.waitFor('watching', START_TIMEOUT_MS)) return;
-  throw new TaskwardenError('TASKWARDEN_RULE', 'the rule files named in the configuration cannot be used');
+/**
+ * Rule files are read by the agent thread, which has printed what is wrong with one before it refuses. An agent that fails otherwise is
+ * no reason to keep a worker from its jobs.
+ */
+function refuseBrokenRules(agent: AgentLink, warn: (text: string) => void): void {
+  const waited = agent.waitFor('watching', START_TIMEOUT_MS);
+  if (waited === 'refused') {
+    throw new TaskwardenError('TASKWARDEN_RULE', 'the rule files named in the configuration cannot be used');
+  }
+  if (waited !== 'reached')
+    warn(`the rule files could not be checked: the agent thread is not ready (${waited})`);
 }

@@ -149,8 +149,12 @@ export class Pipeline {
     }
   }
 
+  #drain(): void {
+    this.#guard('inbox', () => this.#sources.drain());
+  }
+
   #watchOnce(): void {
-    this.#sources.drain();
+    this.#drain();
     const now = monotonicMs();
     for (const { watchdog } of this.#sources.all) this.#guard('watchdog', () => watchdog.check(now));
   }
@@ -188,11 +192,11 @@ export class Pipeline {
       this.#urgent ||= force;
       return;
     }
+    // What ended since the last drain must be counted as ended before what goes on is counted.
+    this.#drain();
     this.#guard('vitals', () => {
       for (const { vitals } of this.#sources.all) vitals.collect();
       countOwnCpu(this.#registry);
-      // What ended since the last drain must be counted as ended before what goes on is counted.
-      this.#sources.drain();
       const active = this.#sources.active();
       this.#ingest.active(active);
       gaugeActive(this.#registry, this.#sources.tasks(), active);

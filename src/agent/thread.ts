@@ -19,9 +19,10 @@ try {
   await pipeline.connect();
   main.announce('exporting');
 } catch (error) {
-  main.announce('refused');
+  // Said before the main thread learns of it, as that ends the process.
+  if (error instanceof TaskwardenError) warnOnStderr(error.message);
+  main.announce(error instanceof TaskwardenError ? 'refused' : 'gone');
   if (!(error instanceof TaskwardenError)) throw error;
-  warnOnStderr(error.message);
 }
 
 await answerFlushes();

@@ -12,9 +12,12 @@ export interface SpawnOptions {
   readonly onError: (part: string, error: unknown) => void;
 }
 
+/** `refused`: the agent says that the configuration cannot be used; `gone`: it has failed. */
+export type Waited = 'reached' | 'refused' | 'gone' | 'timeout';
+
 export interface AgentLink {
-  /** Waits, blocking, until the agent has reached a stage; false when it refused or `timeoutMs` passed. */
-  waitFor(stage: keyof typeof AGENT, timeoutMs: number): boolean;
+  /** Waits, blocking, until the agent has reached a stage. */
+  waitFor(stage: keyof typeof AGENT, timeoutMs: number): Waited;
   /**
    * Has everything exported, blocking, for at most `timeoutMs`. A thread beside the main thread only sees to it that the agent knows
    * of what it has written: the process lives on, and exports it in its time.
@@ -103,14 +106,15 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
   };
 }
 
-function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): boolean {
+function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): Waited {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const at = Atomics.load(i32, I32.agent);
-    if (at >= AGENT.refused) return false;
-    if (at >= AGENT[stage]) return true;
+    if (at === AGENT.refused) return 'refused';
+    if (at === AGENT.gone) return 'gone';
+    if (at >= AGENT[stage]) return 'reached';
     const left = until - performance.now();
-    if (left <= 0) return false;
+    if (left <= 0) return 'timeout';
     Atomics.wait(i32, I32.agent, at, left);
   }
 }

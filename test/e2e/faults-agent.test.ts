@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Ended, endPrograms, startProgram } from '../fixtures/faults/program.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
@@ -20,12 +21,13 @@ const JOBS = 300;
 interface Fault {
   readonly agent: string;
   readonly part?: string;
+  readonly env?: Record<string, string>;
   /** What standard error says when the fault has happened. */
   readonly told: RegExp;
 }
 
 /** Runs jobs before and after a fault; their results and the end of the process must be what they are without it. */
-async function work({ agent, part = '', told }: Fault): Promise<Ended> {
+async function work({ agent, part = '', told, env = {} }: Fault): Promise<Ended> {
   const program = startProgram('steady.ts', {
     before: ['swap-agent.ts'],
     env: {
@@ -35,6 +37,7 @@ async function work({ agent, part = '', told }: Fault): Promise<Ended> {
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
       OTEL_METRIC_EXPORT_INTERVAL: '100',
       TASKWARDEN_STORE_STEP: '100ms',
+      ...env,
     },
   });
   program.tell(`run ${JOBS}`);
@@ -64,6 +67,15 @@ describe('a fault of the agent does not reach the jobs', { concurrency: 3 }, () 
       assert.equal(count(stderr, told), 1, stderr);
       assert.ok((lines.at(-1)?.exitMs as number) < QUICK_MS, 'nobody waits for one who is gone');
     });
+
+  test('its thread cannot be loaded, and rules of the user were to be checked by it', async () => {
+    const { stderr } = await work({
+      agent: 'throws',
+      told: /fault in agent thread/,
+      env: { TASKWARDEN_RULES: resolve(import.meta.dirname, '../fixtures/faults/fast.rules.yaml') },
+    });
+    assert.match(stderr, /the rule files could not be checked/);
+  });
 
   for (const [part, counted] of [
     ['ingest', 'ingest'],
