@@ -53,10 +53,12 @@ export class Sources {
 
   /** Reads all records that are there, and lets go of threads that have ended. */
   drain(): void {
+    // Asked before reading: what a thread writes last must be read after it has said that it ends.
+    const ended = this.#all.filter(({ inbox }, at) => at > 0 && inbox.closed);
     for (const { inbox } of this.#all)
       inbox.drain({ ...this.#handlers, task: (id, task) => this.#task(inbox, id, task) });
-    if (this.#all.length === 1) return;
-    this.#all = this.#all.filter((source, at) => at === 0 || !source.inbox.closed || this.#letGo(source));
+    if (ended.length > 0)
+      this.#all = this.#all.filter((source) => !ended.includes(source) || this.#letGo(source));
   }
 
   /** A last look at a thread that has ended: what it dropped counts, and it blocks nothing any more. */

@@ -1,6 +1,8 @@
 /** Entry of the agent thread: message in, pipeline out, nothing else. */
-import { BroadcastChannel, workerData } from 'node:worker_threads';
-import { CHANNEL, I32, type Offer, type ThreadStart } from '../bridge/protocol.ts';
+import { BroadcastChannel, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { Inbox } from '../bridge/inbox.ts';
+import { CHANNEL, I32, STATE, type ThreadStart } from '../bridge/protocol.ts';
+import { ENDED_CHANNEL, type ThreadOffer } from '../bridge/threads.ts';
 import type { Config } from '../config/config.ts';
 import { TaskwardenError } from '../model/errors.ts';
 import { warnOnStderr } from './guard.ts';
@@ -10,8 +12,12 @@ const { config, buffer, clockOffset } = workerData as ThreadStart;
 const pipeline = new Pipeline(config as Config);
 const main = pipeline.watch({ buffer, clockOffset });
 
-const channel = new BroadcastChannel(CHANNEL);
-channel.onmessage = (event) => void pipeline.watch((event as { data: Offer }).data);
+/** Memory of the other threads, by thread id. */
+const threads = new Map<number, Inbox>();
+const offers = new BroadcastChannel(CHANNEL);
+offers.onmessage = (event) => watchThread((event as { data: ThreadOffer }).data);
+const ends = new BroadcastChannel(ENDED_CHANNEL);
+ends.onmessage = (event) => endThread((event as { data: number }).data);
 
 try {
   await pipeline.load();
@@ -27,12 +33,33 @@ try {
 
 await answerFlushes();
 
+function watchThread(offer: ThreadOffer): void {
+  threads.set(offer.threadId, pipeline.watch(offer));
+}
+
+/** A thread that was terminated has not said so in its memory. */
+function endThread(threadId: number): void {
+  const inbox = threads.get(threadId);
+  if (inbox !== undefined) Atomics.store(inbox.shared.i32, I32.state, STATE.closed);
+  threads.delete(threadId);
+}
+
+/** Offers of threads whose end is the reason for a flush may still be waiting behind it. */
+function readOffers(): void {
+  for (;;) {
+    const offer = receiveMessageOnPort(offers as unknown as MessagePort);
+    if (offer === undefined) return;
+    watchThread(offer.message);
+  }
+}
+
 /** The main thread stands still until it is answered. */
 async function answerFlushes(): Promise<void> {
   const { i32 } = main.shared;
   for (;;) {
     const asked = Atomics.load(i32, I32.flushAsked);
     if (asked !== Atomics.load(i32, I32.flushDone)) {
+      readOffers();
       await pipeline.flush();
       main.answerFlush(asked);
     }
