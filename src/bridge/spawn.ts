@@ -97,8 +97,13 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
     trackUnmanagedFds: false,
   });
   setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
-  worker.on('error', (error) => onError('agent thread', error));
-  worker.on('exit', () => Atomics.store(shared.i32, I32.agent, AGENT.gone));
+  const gone = (): void => void Atomics.store(shared.i32, I32.agent, AGENT.gone);
+  worker.on('exit', gone);
+  worker.on('error', (error) => {
+    // The thread has stopped, but may take its time to be gone.
+    gone();
+    onError('agent thread', error);
+  });
   worker.unref();
   return {
     waitFor: (stage, timeoutMs) => waitFor(shared, stage, timeoutMs),
