@@ -93,7 +93,7 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
     env: { ...env, NODE_OPTIONS: '' },
     stdin: false,
     // A small young generation: the agent's garbage must not weigh on the host's memory.
-    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
     trackUnmanagedFds: false,
   });
   setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
