@@ -1,4 +1,4 @@
-/** Runs the test suite on every version of Node.js that is supported: `npm run test:matrix`. */
+/** Runs the test suite on every version of Node.js that is supported, or on those named: `npm run test:matrix [-- 22 26]`. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -10,8 +10,13 @@ const VERSIONS: Readonly<Record<string, string>> = {
   26: 'node_modules/node-26/bin/node',
 };
 
+const args = process.argv.slice(2);
+const named = args.filter((arg) => arg in VERSIONS);
+const rest = args.filter((arg) => !(arg in VERSIONS));
+
 let failed = false;
 for (const [major, path] of Object.entries(VERSIONS)) {
+  if (named.length > 0 && !named.includes(major)) continue;
   const node = resolve(root, path);
   if (!existsSync(node)) {
     console.error(
@@ -20,7 +25,7 @@ for (const [major, path] of Object.entries(VERSIONS)) {
     continue;
   }
   console.log(`\n== Node.js ${major}`);
-  const { status } = spawnSync(node, ['scripts/test.ts', ...process.argv.slice(2)], {
+  const { status } = spawnSync(node, ['scripts/test.ts', ...rest], {
     cwd: root,
     stdio: 'inherit',
   });
