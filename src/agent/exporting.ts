@@ -1,6 +1,6 @@
 import { alertPoints } from '../alerts/active-series.ts';
 import { alertLogRecord } from '../alerts/log-record.ts';
-import { isNews } from '../alerts/notifier.ts';
+import { isNews } from '../alerts/news.ts';
 import type { RunRecord } from '../bridge/inbox.ts';
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition } from '../model/alert.ts';

@@ -35,7 +35,6 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     i32[I32.late + lateBucket(late)]!++;
     f64[F64.lateSumMs]! += late;
     f64[F64.lateSquaresMs]! += late * late;
-    if (late > f64[F64.lateMaxMs]!) f64[F64.lateMaxMs] = late;
     f64[F64.beatAt] = now;
     Atomics.add(i32, I32.beat, 1);
     try {

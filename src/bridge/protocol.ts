@@ -64,7 +64,6 @@ export const F64 = {
   unattributedMs: 133,
   lateSumMs: 134,
   lateSquaresMs: 135,
-  lateMaxMs: 136,
   /** Milliseconds of GC pauses, one per kind. */
   gcSumMs: 140,
   /** Heap spaces in the order of v8.getHeapSpaceStatistics(): size, available, physical. */

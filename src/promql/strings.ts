@@ -30,7 +30,8 @@ interface Escape {
   readonly byte?: number;
 }
 
-const SIMPLE: Readonly<Record<string, string>> = {
+/** The one-letter escapes of a Go string. */
+export const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
   f: '\f',
@@ -48,7 +49,7 @@ const DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 /** The escape sequence at a backslash; undefined when Go has none of that form. */
 export function readEscape(text: string, at: number): Escape | undefined {
   const kind = text[at + 1] ?? '';
-  const simple = SIMPLE[kind];
+  const simple = SIMPLE_ESCAPES[kind];
   if (simple !== undefined) return { length: 2, text: simple };
   if (/[0-7]/.test(kind)) {
     const octal = /^[0-3][0-7]{2}/.exec(text.slice(at + 1, at + 4));

@@ -1,3 +1,4 @@
+import { SIMPLE_ESCAPES } from '../../promql/strings.ts';
 import { TemplateSyntaxError } from './syntax.ts';
 
 export type TokenKind =
@@ -94,25 +95,12 @@ function oneToken(text: string, at: number, spaced: boolean): { token: Token; en
   return token('mark', groups.mark ?? '');
 }
 
-const SIMPLE: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
-
 /** The escapes of a Go string; octal and hex ones as code points. */
 function decodeEscapes(body: string, at: number): string {
   return body.replace(
     /\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/gs,
     (_, code: string) => {
-      const simple = code.length === 1 ? SIMPLE[code] : undefined;
+      const simple = code.length === 1 ? SIMPLE_ESCAPES[code] : undefined;
       if (simple !== undefined) return simple;
       const point = /^[0-7]/.test(code) ? Number.parseInt(code, 8) : Number.parseInt(code.slice(1), 16);
       if (code.length < 3 || point > 0x10ffff)

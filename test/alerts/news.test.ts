@@ -1,31 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alertPoints } from '../../src/alerts/active-series.ts';
-import { createNotifier, isNews } from '../../src/alerts/notifier.ts';
+import { isNews } from '../../src/alerts/news.ts';
 import type { ActiveAlert } from '../../src/model/alert.ts';
 import { transition } from './transitions.ts';
-
-test('every sink gets every transition, whatever another throws', () => {
-  const got: string[] = [];
-  const errors: [unknown, string][] = [];
-  const fault = new Error('fault');
-  const notify = createNotifier(
-    [
-      { name: 'a', notify: ({ name }) => got.push(`a ${name}`) },
-      {
-        name: 'b',
-        notify: () => {
-          throw fault;
-        },
-      },
-      { name: 'c', notify: ({ name }) => got.push(`c ${name}`) },
-    ],
-    (error, sink) => errors.push([error, sink]),
-  );
-  notify(transition());
-  assert.deepEqual(got, ['a TaskBlocksEventLoop', 'c TaskBlocksEventLoop']);
-  assert.deepEqual(errors, [[fault, 'b']]);
-});
 
 test('news are alerts that fire, and the end of those that did', () => {
   assert.ok(isNews(transition()));
