@@ -67,7 +67,7 @@ const worker = node(preload, {
   OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
   OTEL_METRIC_EXPORT_INTERVAL: '2000',
   // A leak is told from full collections, for which the default budget of 0.5 % of time would take minutes on a slow machine.
-  TASKWARDEN_MEMORY_GC_BUDGET: '0.05',
+  TASKWARDEN_MEMORY_GC_BUDGET: '0.02',
 });
 const producer = node(['demo/producer.ts'], env);
 
