@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '..');
 const dist = resolve(root, 'dist');
 
 /** What stays a dependency: loaded rarely, or by nobody but the host. */
-const EXTERNAL = ['systeminformation', 'ioredis', 'bullmq'];
+const EXTERNAL = ['systeminformation', 'bullmq'];
 
 const common: BuildOptions & { outdir: string } = {
   absWorkingDir: root,

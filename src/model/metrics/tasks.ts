@@ -1,0 +1,140 @@
+import type { MetricDefinition } from './definition.ts';
+
+const TASK = ['messaging.system', 'messaging.destination.name', 'task.name'] as const;
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+const BLOCKS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const BYTES = [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216] as const;
+
+/** One handler run. */
+export const TASK_METRICS = {
+  'messaging.process.duration': {
+    kind: 'histogram',
+    unit: 's',
+    buckets: SECONDS,
+    source: 'semconv',
+    attributes: [...TASK, 'messaging.operation.name', 'error.type'],
+    optional: ['error.type'],
+    description:
+      'Duration of a handler run, from call to settled result. error.type is present when it failed.',
+    quality: 'Exact.',
+  },
+  'messaging.client.consumed.messages': {
+    kind: 'counter',
+    unit: '{message}',
+    source: 'semconv',
+    attributes: [...TASK, 'messaging.operation.name'],
+    description: 'Jobs delivered to a handler, each attempt once.',
+    quality: 'Exact.',
+  },
+  'task.runs': {
+    kind: 'counter',
+    unit: '{run}',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.outcome'],
+    description:
+      'Finished handler runs by outcome: success or failure. Both start at 0 when the task is first seen.',
+    quality: 'Exact.',
+  },
+  'task.active': {
+    kind: 'updowncounter',
+    unit: '{run}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Handler runs in flight.',
+    quality: 'Exact at the moment of reading.',
+  },
+  'task.active.oldest': {
+    kind: 'gauge',
+    unit: 's',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Age of the oldest handler run in flight; 0 when none is.',
+    quality: 'Exact at the moment of reading.',
+  },
+  'task.wait.duration': {
+    kind: 'histogram',
+    unit: 's',
+    buckets: SECONDS,
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.retry'],
+    description:
+      'Time a job was ready before its handler ran. On a first attempt: pick-up minus enqueue minus delay. ' +
+      'task.retry="true" is a later attempt, whose ready time most libraries do not keep: it counts from the moment ' +
+      'known best, and is left out where none is known.',
+    quality: 'Subject to clock skew between producer and worker; negative values count as 0.',
+  },
+  'task.cpu.time': {
+    kind: 'counter',
+    unit: 's',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.cpu.quality'],
+    description: 'CPU time of the main thread spent in handler runs.',
+    quality:
+      'exact: time between task switches, idle removed; sync_only: only the part before the first await; warming: exact mode has been on for less than the run.',
+  },
+  'task.event_loop.block.duration': {
+    kind: 'histogram',
+    unit: 's',
+    buckets: BLOCKS,
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Longest time one handler run kept the event loop to itself without a break, one value a run.',
+    quality: 'Exact with task.cpu.quality exact; otherwise only the part before the first await.',
+  },
+  'task.event_loop.blocked': {
+    kind: 'gauge',
+    unit: 's',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.suspicion'],
+    description:
+      'How long the event loop has been blocked right now, by the task that holds it; 0 when it runs. ' +
+      'task.suspicion: exclusive (this task holds the thread) or shared (one of several in flight).',
+    quality: 'Written by the agent thread while the loop is blocked; steps of the watch interval.',
+  },
+  'task.network.requests': {
+    kind: 'counter',
+    unit: '{request}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'HTTP requests started by handler runs (fetch, undici, http, https).',
+    quality: 'Exact.',
+  },
+  'task.network.io': {
+    kind: 'counter',
+    unit: 'By',
+    source: 'taskwarden',
+    attributes: [...TASK, 'network.io.direction'],
+    description: 'Bytes on the wire of those requests; network.io.direction is transmit or receive.',
+    quality:
+      'Exact over HTTP/1.1, headers included; over TLS the bytes before encryption. Of requests that end within the run.',
+  },
+  'task.payload.size': {
+    kind: 'histogram',
+    unit: 'By',
+    buckets: BYTES,
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Size of the job payload as the queue stores it, in UTF-16 units of its JSON text.',
+    quality:
+      'Exact for ASCII payloads; others differ from bytes by their multi-byte characters. Unknown is left out.',
+  },
+  'task.memory.retained': {
+    kind: 'gauge',
+    unit: 'By',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Heap that stays behind after each run of the task, bytes per run; absent until it can be told.',
+    quality:
+      'Estimate: regression of the heap after full collections on completed runs; the lower bound is task.memory.retained.lower.',
+  },
+  'task.memory.retained.lower': {
+    kind: 'gauge',
+    unit: 'By',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Lower bound (4 standard errors) of task.memory.retained; 0 or less means: not established.',
+    quality: 'Estimate.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
