@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition, RunReference } from '../model/alert.ts';
+import { monotonicMs } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
@@ -7,6 +8,7 @@ import { evaluateInstant } from '../promql/evaluate.ts';
 import { compile, type Expression } from '../promql/promql.ts';
 import { loadRuleFiles } from '../rules/load.ts';
 import { createRuleManager, type RuleManager } from '../rules/manager.ts';
+import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
 import type { Guard } from './guard.ts';
@@ -50,6 +52,7 @@ export class Alerting {
       stale: (_t, labels) => this.#store.markStale(this.#store.series(labels)),
       runsFor: options.runsFor,
       notify: options.onAlert,
+      elapsed: monotonicMs,
       onError: (error, { rule, step }) => {
         guard(`rule ${rule} (${step})`, () => {
           throw error;
@@ -77,6 +80,11 @@ export class Alerting {
   /** Pending and firing alerts. */
   alerts(): ActiveAlert[] {
     return this.#rules.alerts();
+  }
+
+  /** Every rule group with its rules, their health and their alerts: a copy of the moment. */
+  describe(): RuleGroupView[] {
+    return this.#rules.describe();
   }
 
   #query(expression: Expression, t: number): Sample[] {

@@ -4,6 +4,7 @@ import type { Append, Sample } from '../model/queryable.ts';
 import { type AlertContext, type Change, RuleAlerts } from './alerting.ts';
 import { record } from './recording.ts';
 import type { AlertRule, Expression, RecordingRule, RuleGroup } from './rule.ts';
+import { groupView, type Outcome, type RuleGroupView, ruleView } from './view.ts';
 
 /** Where the results of rules go and what they are made of. */
 export interface RulePorts {
@@ -16,6 +17,8 @@ export interface RulePorts {
   readonly onError: (error: unknown, where: RuleFailure) => void;
   /** Runs that an alert with these labels concerns, active ones first. */
   readonly runsFor: (labels: Labels) => readonly RunReference[];
+  /** A clock that is never set, ms, for how long evaluations take; without one they take no time. */
+  readonly elapsed?: () => number;
 }
 
 export interface RuleFailure {
@@ -25,7 +28,7 @@ export interface RuleFailure {
   readonly step: 'evaluate' | 'append' | 'runs' | 'notify';
 }
 
-type RuleState = { readonly series: Map<string, Labels> } & (
+type RuleState = { readonly series: Map<string, Labels>; readonly last: Outcome } & (
   | { readonly rule: RecordingRule; readonly alerts: undefined }
   | { readonly rule: AlertRule; readonly alerts: RuleAlerts }
 );
@@ -38,6 +41,7 @@ export class GroupRunner {
   readonly #rules: RuleState[];
   #last: number | undefined;
   #next: number | undefined;
+  readonly #outcome: Outcome = { error: '', at: undefined, took: 0 };
 
   constructor(group: RuleGroup, defaultIntervalMs: number, ports: RulePorts) {
     this.group = group;
@@ -45,14 +49,23 @@ export class GroupRunner {
     this.#ports = ports;
     this.#rules = group.rules.map((rule) => {
       const series = new Map<string, Labels>();
+      const last: Outcome = { error: '', at: undefined, took: 0 };
       return rule.kind === 'record'
-        ? { rule, series, alerts: undefined }
-        : { rule, series, alerts: new RuleAlerts(rule, group.name) };
+        ? { rule, series, last, alerts: undefined }
+        : { rule, series, last, alerts: new RuleAlerts(rule, group.name) };
     });
   }
 
   alerts(): RuleAlerts[] {
     return this.#rules.flatMap(({ alerts }) => alerts ?? []);
+  }
+
+  describe(): RuleGroupView {
+    const rules = this.#rules.map(({ rule, last, alerts }) => {
+      const active = alerts?.alerts().filter(({ state }) => state !== 'resolved') ?? [];
+      return ruleView(rule, last, active);
+    });
+    return groupView(this.group, this.intervalMs, this.#outcome, rules);
   }
 
   /**
@@ -73,9 +86,21 @@ export class GroupRunner {
 
   /** Evaluates every rule at `t`; gives how many failed. */
   run(t: number, context: Omit<AlertContext, 'limit' | 'activeSince'>, activeSince: ActiveSince): number {
+    const { elapsed = () => 0 } = this.#ports;
     this.#last = t;
     let failed = 0;
-    for (const state of this.#rules) if (!this.#evaluate(state, t, context, activeSince)) failed++;
+    const began = elapsed();
+    let before = began;
+    for (const state of this.#rules) {
+      state.last.error = '';
+      if (!this.#evaluate(state, t, context, activeSince)) failed++;
+      const after = elapsed();
+      state.last.at = t;
+      state.last.took = (after - before) / 1000;
+      before = after;
+    }
+    this.#outcome.at = t;
+    this.#outcome.took = (before - began) / 1000;
     return failed;
   }
 
@@ -137,6 +162,8 @@ export class GroupRunner {
   }
 
   #failed(error: unknown, state: RuleState, step: RuleFailure['step']): void {
+    if (step === 'evaluate' || step === 'append')
+      state.last.error = error instanceof Error ? error.message : String(error);
     this.#ports.onError(error, { group: this.group.name, rule: state.rule.name, step });
   }
 }

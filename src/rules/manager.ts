@@ -4,6 +4,7 @@ import { GroupRunner, type RulePorts } from './group.ts';
 import { type AlertSnapshot, Restored } from './restore.ts';
 import type { Compile, RuleGroup } from './rule.ts';
 import type { TemplateEnvironment } from './template.ts';
+import type { RuleGroupView } from './view.ts';
 
 export interface RuleManagerOptions extends Omit<RulePorts, 'changed'> {
   readonly groups: readonly RuleGroup[];
@@ -36,6 +37,8 @@ export interface RuleManager {
   alerts(): ActiveAlert[];
   /** Alerts that were resolved during the last 15 minutes. */
   resolved(): ActiveAlert[];
+  /** Every group with its rules, their health and their alerts: a copy of the moment. */
+  describe(): RuleGroupView[];
   /** What {@link RuleManager.restore} wants after a restart: plain JSON. */
   snapshot(): AlertSnapshot;
   /**
@@ -91,6 +94,7 @@ export function createRuleManager(options: RuleManagerOptions): RuleManager {
     },
     alerts: () => all().filter((alert) => alert.state !== 'resolved'),
     resolved: () => all().filter((alert) => alert.state === 'resolved'),
+    describe: () => runners.map((runner) => runner.describe()),
     snapshot: () => ({
       version: 1,
       at: now,

@@ -284,6 +284,97 @@ describe('rules of a group', () => {
   });
 });
 
+describe('what a reader sees of the rules', () => {
+  const GROUP = '  interval: 10s\n  limit: 3\n  query_offset: 1s\n  labels: {team: jobs}\n';
+  const RULES = `  - {alert: A, expr: x, for: 15s, keep_firing_for: 1m, annotations: {s: '{{ $value }}'}}
+  - {record: r, expr: y}
+`;
+
+  test('before the first evaluation nothing is known but the rules themselves', () => {
+    const [group] = manager(RULES, GROUP).describe();
+    const { rules, ...rest } = group!;
+    assert.deepEqual(rest, {
+      name: 'g',
+      file: 'r.yaml',
+      intervalMs: 10_000,
+      limit: 3,
+      queryOffsetMs: 1000,
+      lastEvaluation: undefined,
+      evaluationTime: 0,
+    });
+    const unknown = { health: 'unknown', lastError: '', lastEvaluation: undefined, evaluationTime: 0 };
+    assert.deepEqual(rules, [
+      {
+        kind: 'alert',
+        name: 'A',
+        query: 'x',
+        durationMs: 15_000,
+        keepFiringForMs: 60_000,
+        labels: { team: 'jobs' },
+        annotations: { s: '{{ $value }}' },
+        state: 'unknown',
+        alerts: [],
+        ...unknown,
+      },
+      {
+        kind: 'record',
+        name: 'r',
+        query: 'y',
+        durationMs: 0,
+        keepFiringForMs: 0,
+        labels: { team: 'jobs' },
+        annotations: {},
+        state: 'inactive',
+        alerts: [],
+        ...unknown,
+      },
+    ]);
+  });
+
+  test('then their state, health and times; an error is gone once the rule works again', () => {
+    let clock = 0;
+    const rules = manager(RULES, GROUP, { elapsed: () => (clock += 250) });
+    results = { x: [sample({ i: '1' })], y: new Error('broken') };
+    rules.evaluate(at(0));
+    const look = () =>
+      rules
+        .describe()[0]!
+        .rules.map(({ health, lastError, state, alerts, lastEvaluation }) => [
+          health,
+          lastError,
+          state,
+          alerts.map((alert) => alert.state),
+          lastEvaluation,
+        ]);
+    assert.deepEqual(look(), [
+      ['ok', '', 'pending', ['pending'], at(0)],
+      ['err', 'broken', 'inactive', [], at(0)],
+    ]);
+    const [group] = rules.describe();
+    assert.deepEqual(
+      [group?.evaluationTime, ...group!.rules.map((rule) => rule.evaluationTime)],
+      [0.5, 0.25, 0.25],
+    );
+    results.y = [];
+    for (const seconds of [10, 20]) rules.evaluate(at(seconds));
+    assert.deepEqual(look(), [
+      ['ok', '', 'firing', ['firing'], at(20)],
+      ['ok', '', 'inactive', [], at(20)],
+    ]);
+  });
+
+  test('a receiver that fails is no fault of the rule', () => {
+    const rules = manager('  - {alert: A, expr: x}\n', '', {
+      notify: () => {
+        throw new Error('no receiver');
+      },
+    });
+    results.x = [sample({})];
+    rules.evaluate(at(0));
+    assert.equal(rules.describe()[0]?.rules[0]?.health, 'ok');
+  });
+});
+
 describe('when groups are due', () => {
   const evaluations = (rules: RuleManager, ...seconds: number[]) =>
     seconds.map((second) => rules.evaluate(at(second)).succeeded);
