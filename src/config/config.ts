@@ -1,7 +1,9 @@
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { TaskwardenError } from '../model/errors.ts';
+import { isLoopback, secret, splitAddress } from './address.ts';
 import { type ConfigFile, readConfigFile } from './file.ts';
-import { formatDuration } from './kinds.ts';
+import { formatDuration, type Kind } from './kinds.ts';
 import {
   DEFAULTS,
   keysOf,
@@ -81,6 +83,7 @@ export function loadConfig({ env: given = environment(), cwd = process.cwd() }: 
     assign(settings, path, value);
     sources[path] = own === undefined ? 'file' : 'env';
   }
+  if (settings.httpTokenFile !== '') assign(settings, 'http_token', readToken(settings, cwd));
   checkTogether(settings);
   const otel = readOtel(env, DEFAULTS.otel, warn);
   return freeze({ ...settings, ...untouched(env, cwd), otel, file: file?.path, sources, warnings });
@@ -110,8 +113,7 @@ function fromEnv(path: string, env: Environment): unknown {
   if (raw === undefined) return undefined;
   const { kind } = OPTIONS[path]!;
   const value = kind.parse(raw);
-  if (value === undefined)
-    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(name, raw, kind.allowed));
+  if (value === undefined) throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(name, raw, kind));
   return value;
 }
 
@@ -122,19 +124,21 @@ function fromFile(path: string, file: ConfigFile, cwd: string): unknown {
   const value = kind.parse(found.raw);
   if (value === undefined) {
     const position = { file: file.name, position: found.position };
-    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(path, found.raw, kind.allowed), position);
+    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(path, found.raw, kind), position);
   }
+  if (path === 'http_token_file') return fromFolder(value as string, file, cwd);
   return path === 'rules' ? (value as string[]).map((rule) => fromFolder(rule, file, cwd)) : value;
 }
 
 /** Paths in the file count from its folder; those in the configuration from `cwd`. */
-function fromFolder(rule: string, file: ConfigFile, cwd: string): string {
+function fromFolder(path: string, file: ConfigFile, cwd: string): string {
   const folder = relative(cwd, dirname(file.path));
-  return folder === '' || isAbsolute(rule) ? rule : join(folder, rule);
+  return folder === '' || isAbsolute(path) ? path : join(folder, path);
 }
 
-function notAllowed(option: string, raw: unknown, allowed: string): string {
-  return `${option}: ${JSON.stringify(raw)} is not allowed; allowed: ${allowed}`;
+function notAllowed(option: string, raw: unknown, kind: Kind): string {
+  const shown = kind === secret ? 'the value' : JSON.stringify(raw);
+  return `${option}: ${shown} is not allowed; allowed: ${kind.allowed}`;
 }
 
 function rejectUnknownVariables(env: Environment): void {
@@ -162,9 +166,33 @@ function otelLogLevel(env: Environment, warn: (text: string) => void): LogLevel 
   return level;
 }
 
-function checkTogether({ store, watch }: Settings): void {
+function checkTogether({ store, watch, http, httpToken }: Settings): void {
   atLeast('store.retention', store.retention, 'store.step', store.step);
   atLeast('watch.threshold', watch.threshold, 'twice watch.interval', 2 * watch.interval);
+  if (http !== '' && httpToken === '' && !isLoopback(splitAddress(http).host)) {
+    const message = `http: "${http}" can be reached from other machines and needs http_token or http_token_file; without one allowed: 127.0.0.1, [::1] or localhost`;
+    throw new TaskwardenError('TASKWARDEN_CONFIG', message);
+  }
+}
+
+function readToken({ httpToken, httpTokenFile: file }: Settings, cwd: string): string {
+  if (httpToken !== '')
+    throw new TaskwardenError('TASKWARDEN_CONFIG', 'http_token and http_token_file: only one may be set');
+  let text: string;
+  try {
+    text = readFileSync(resolve(cwd, file), 'utf8');
+  } catch (cause) {
+    const message = `the token of the HTTP API cannot be read: ${(cause as Error).message}`;
+    throw new TaskwardenError('TASKWARDEN_FILE', message, { file, cause });
+  }
+  const token = secret.parse(text);
+  if (token === undefined)
+    throw new TaskwardenError(
+      'TASKWARDEN_CONFIG',
+      `http_token_file: the content is not allowed; allowed: ${secret.allowed}`,
+      { file },
+    );
+  return token;
 }
 
 function atLeast(option: string, value: number, other: string, least: number): void {

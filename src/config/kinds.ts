@@ -1,6 +1,6 @@
 /** What an option's value may be. `Value` is what the configuration holds. */
 export interface Kind<Value = unknown> {
-  readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list';
+  readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list' | 'text';
   /** What is allowed, to be read after "allowed: ". */
   readonly allowed: string;
   /** Reads the text of an environment variable or a scalar or list of YAML; undefined when that is not allowed. */

@@ -1,3 +1,4 @@
+import { address, path, secret } from './address.ts';
 import { boolean, choice, duration, integer, type Kind, list, number } from './kinds.ts';
 import type { OtelSettings } from './otel.ts';
 
@@ -18,6 +19,12 @@ export interface Settings {
   readonly machine: { readonly interval: number };
   readonly store: { readonly step: number; readonly retention: number; readonly maxSeries: number };
   readonly telemetry: { readonly parent: 'link' | 'parent' };
+  /** `host:port`; '' where the HTTP API is off. */
+  readonly http: string;
+  /** What requests must carry; '' where they need nothing. The content of `httpTokenFile` where that is set. */
+  readonly httpToken: string;
+  readonly httpTokenFile: string;
+  readonly httpHosts: readonly string[];
   readonly log: { readonly level: LogLevel };
 }
 
@@ -35,6 +42,10 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   machine: { interval: 15_000 },
   store: { step: 5000, retention: 900_000, maxSeries: 5000 },
   telemetry: { parent: 'link' },
+  http: '',
+  httpToken: '',
+  httpTokenFile: '',
+  httpHosts: [],
   log: { level: 'warn' },
   otel: {
     disabled: false,
@@ -102,6 +113,21 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'telemetry.parent': {
     kind: choice(['link', 'parent']),
     about: "Whether a run's span is linked to the span that enqueued the job, or is its child.",
+  },
+  http: {
+    kind: address,
+    about:
+      'Where the Prometheus HTTP API listens; off unless set. Beyond the loopback interface it needs a token.',
+  },
+  http_token: {
+    kind: secret,
+    about: 'What requests to the HTTP API must carry as `Authorization: Bearer …`.',
+  },
+  http_token_file: { kind: path, about: 'A file that holds the token instead.' },
+  http_hosts: {
+    kind: list,
+    about:
+      'Host names under which the HTTP API may be asked, beside localhost, IP addresses and the name of the machine.',
   },
   'log.level': { kind: choice(LOG_LEVELS), about: 'What Taskwarden writes to stderr about itself.' },
 };

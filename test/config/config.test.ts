@@ -33,7 +33,8 @@ function failure(act: () => unknown): TaskwardenError {
   throw new assert.AssertionError({ message: 'no error was thrown' });
 }
 
-const withYaml = (yaml: string, env = {}) => loadConfig({ env, cwd: folder({ 'taskwarden.yaml': yaml }) });
+const withYaml = (yaml: string, env = {}, files = {}) =>
+  loadConfig({ env, cwd: folder({ 'taskwarden.yaml': yaml, ...files }) });
 const yamlFailure = (yaml: string) => failure(() => withYaml(yaml));
 const envFailure = (env: Record<string, string>) => failure(() => loadConfig({ env, cwd: folder() }));
 
@@ -94,16 +95,21 @@ test('every option can be set by its variable and by its path', () => {
     list: 'x.yaml',
     duration: '10s',
     number: '0.25',
+    http: '127.0.0.1:9464',
+    http_token: 'secret',
+    http_token_file: 'token.txt',
   };
+  const files = { 'token.txt': 'secret\n' };
   for (const [path, { kind }] of Object.entries(OPTIONS)) {
     const sample =
       path === 'max_tasks' || path === 'store.max_series'
         ? '500'
-        : (samples[kind.type] ?? kind.allowed.split(', ').at(-1)!);
+        : (samples[path] ?? samples[kind.type] ?? kind.allowed.split(', ').at(-1)!);
     const value = path === 'watch.interval' ? '60ms' : path === 'watch.threshold' ? '3s' : sample;
-    const fromEnv = loadConfig({ env: { [variableOf(path)]: value }, cwd: folder() });
+    const fromEnv = loadConfig({ env: { [variableOf(path)]: value }, cwd: folder(files) });
     assert.equal(fromEnv.sources[path], 'env', path);
-    const fromFile = withYaml(path.split('.').reduceRight((inner, key) => `{ ${key}: ${inner} }`, value));
+    const yaml = path.split('.').reduceRight((inner, key) => `{ ${key}: ${inner} }`, value);
+    const fromFile = withYaml(yaml, {}, files);
     assert.equal(fromFile.sources[path], 'file', path);
     const strip = ({ env: _e, cwd: _c, file: _f, sources: _s, otel: _o, ...settings }: typeof fromEnv) =>
       settings;
