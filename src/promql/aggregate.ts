@@ -1,15 +1,11 @@
 import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import type { AggregateNode, Aggregator } from './ast.ts';
+import type { Accumulator, Dialect } from './dialect.ts';
 import { formatFloat } from './format.ts';
 import { ascending, KahanSum, Mean, quantile, Variance } from './kahan.ts';
 import { Grouping, withLabel } from './label-ops.ts';
 import type { ScalarPlan, VectorPlan } from './plan.ts';
-
-interface Accumulator {
-  add(value: number): void;
-  readonly value: number;
-}
 
 class Extreme implements Accumulator {
   value = Number.NaN;
@@ -55,9 +51,10 @@ export function planAggregate(
   inner: VectorPlan,
   param: ScalarPlan | undefined,
   label: string,
+  dialect: Dialect,
 ): VectorPlan {
   const grouping = new Grouping(node.labels, node.without);
-  const accumulator = ACCUMULATORS[node.op];
+  const accumulator = dialect.accumulators[node.op] ?? ACCUMULATORS[node.op];
   if (accumulator !== undefined) return (context, t) => accumulate(inner(context, t), grouping, accumulator);
   if (node.op === 'count_values') return (context, t) => countValues(inner(context, t), grouping, label);
   return (context, t) => {

@@ -139,11 +139,6 @@ export function isSetOperator(op: BinaryOperator): op is SetOperator {
   return SETS.has(op);
 }
 
-/** Whether the result is another quantity than the operands, so that the metric name goes. */
-export function changesMeaning(node: BinaryNode): boolean {
-  return node.bool || !isComparison(node.op);
-}
-
 /** The expression inside any parentheses around it. */
 export function unwrap(node: Node): Node {
   return node.kind === 'paren' ? unwrap(node.expr) : node;

@@ -1,26 +1,27 @@
 import type { Sample } from '../model/queryable.ts';
-import { type BinaryNode, changesMeaning, isComparison, isSetOperator, type SetOperator } from './ast.ts';
+import { type BinaryNode, isComparison, isSetOperator, type SetOperator } from './ast.ts';
+import { type Dialect, dropsName } from './dialect.ts';
 import { dropName, Grouping } from './label-ops.ts';
 import { type Combine, planMatching } from './matching.ts';
 import { ARITHMETIC, COMPARISON } from './operators.ts';
 import { type Plan, type ScalarPlan, unique, type VectorPlan } from './plan.ts';
 
-export function planBinary(node: BinaryNode, left: Plan, right: Plan): Plan {
+export function planBinary(node: BinaryNode, left: Plan, right: Plan, dialect: Dialect): Plan {
   const { op } = node;
   if (left.type === 'scalar' && right.type === 'scalar') {
     return { type: 'scalar', at: scalars(combine(node), left.at, right.at) };
   }
   if (left.type === 'vector' && right.type === 'scalar') {
-    return { type: 'vector', at: elementwise(node, left.at, right.at, false) };
+    return { type: 'vector', at: elementwise(node, left.at, right.at, false, dropsName(node, dialect)) };
   }
   if (left.type === 'scalar' && right.type === 'vector') {
-    return { type: 'vector', at: elementwise(node, right.at, left.at, true) };
+    return { type: 'vector', at: elementwise(node, right.at, left.at, true, dropsName(node, dialect)) };
   }
   if (left.type !== 'vector' || right.type !== 'vector')
     throw new TypeError(`${op} of ${left.type} and ${right.type}`);
   const at = isSetOperator(op)
     ? planSet(node, op, left.at, right.at)
-    : planMatching(node, combine(node), left.at, right.at);
+    : planMatching(node, combine(node), left.at, right.at, dialect);
   return { type: 'vector', at };
 }
 
@@ -37,11 +38,16 @@ function scalars(operate: Combine, left: ScalarPlan, right: ScalarPlan): ScalarP
 }
 
 /** A vector against a number. A comparison keeps the vector's value on whichever side it stands. */
-function elementwise(node: BinaryNode, vector: VectorPlan, scalar: ScalarPlan, swapped: boolean): VectorPlan {
+function elementwise(
+  node: BinaryNode,
+  vector: VectorPlan,
+  scalar: ScalarPlan,
+  swapped: boolean,
+  drop: boolean,
+): VectorPlan {
   const { op, bool } = node;
   const operate = combine(node);
   const filter = isComparison(op) && !bool ? COMPARISON[op] : undefined;
-  const drop = changesMeaning(node);
   return (context, t) => {
     const samples = vector(context, t);
     const number = scalar(context, t);

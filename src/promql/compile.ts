@@ -3,6 +3,7 @@ import type { Matcher, Sample } from '../model/queryable.ts';
 import { planAggregate } from './aggregate.ts';
 import { children, type Node, type UnaryNode, type ValueType } from './ast.ts';
 import { planBinary } from './binary.ts';
+import { type Dialect, V3 } from './dialect.ts';
 import { Args, planCall } from './functions.ts';
 import { dropName } from './label-ops.ts';
 import { parse } from './parser.ts';
@@ -22,11 +23,14 @@ export interface Expression {
   metricNames(): readonly string[];
 }
 
-/** @throws TaskwardenError TASKWARDEN_PROMQL with the position of the mistake. */
-export function compile(text: string): Expression {
+/**
+ * `dialect` is for comparison with other versions of Prometheus.
+ * @throws TaskwardenError TASKWARDEN_PROMQL with the position of the mistake.
+ */
+export function compile(text: string, dialect: Dialect = V3): Expression {
   const node = parse(text);
   const type = checkTypes(node, text);
-  return new CompiledExpression(text, type, node);
+  return new CompiledExpression(text, type, node, dialect);
 }
 
 class CompiledExpression implements Expression {
@@ -35,11 +39,11 @@ class CompiledExpression implements Expression {
   readonly node: Node;
   readonly plan: Plan;
 
-  constructor(text: string, type: ValueType, node: Node) {
+  constructor(text: string, type: ValueType, node: Node, dialect: Dialect) {
     this.text = text;
     this.type = type;
     this.node = node;
-    this.plan = planOf(node);
+    this.plan = planOf(node, dialect);
   }
 
   selectors(): readonly (readonly Matcher[])[] {
@@ -58,38 +62,38 @@ function selectorsOf(node: Node): (readonly Matcher[])[] {
   return node.kind === 'selector' ? [node.matchers] : children(node).flatMap(selectorsOf);
 }
 
-function planOf(node: Node): Plan {
+function planOf(node: Node, dialect: Dialect): Plan {
+  const plan = (inner: Node): Plan => planOf(inner, dialect);
   switch (node.kind) {
     case 'number':
       return { type: 'scalar', at: () => node.value };
     case 'string':
       return { type: 'string', value: node.value };
     case 'paren':
-      return planOf(node.expr);
+      return plan(node.expr);
     case 'selector':
-      return { type: 'vector', at: planSelector(node) };
+      return { type: 'vector', at: planSelector(node, dialect) };
     case 'matrix':
-      return { type: 'matrix', at: planMatrix(node) };
+      return { type: 'matrix', at: planMatrix(node, dialect) };
     case 'subquery':
-      return { type: 'matrix', at: planSubquery(node, new Args([planOf(node.expr)]).vector(0)) };
+      return { type: 'matrix', at: planSubquery(node, new Args([plan(node.expr)]).vector(0), dialect) };
     case 'unary':
-      return planUnary(node);
+      return planUnary(node, plan(node.expr));
     case 'binary':
-      return planBinary(node, planOf(node.left), planOf(node.right));
+      return planBinary(node, plan(node.left), plan(node.right), dialect);
     case 'aggregate': {
-      const inner = new Args([planOf(node.expr)]).vector(0);
-      const param = node.param === undefined ? undefined : planOf(node.param);
+      const inner = new Args([plan(node.expr)]).vector(0);
+      const param = node.param === undefined ? undefined : plan(node.param);
       const number = param?.type === 'scalar' ? param.at : undefined;
       const label = param?.type === 'string' ? param.value : '';
-      return { type: 'vector', at: planAggregate(node, inner, number, label) };
+      return { type: 'vector', at: planAggregate(node, inner, number, label, dialect) };
     }
     case 'call':
-      return planCall(node, new Args(node.args.map(planOf)));
+      return planCall(node, new Args(node.args.map(plan)), dialect);
   }
 }
 
-function planUnary(node: UnaryNode): Plan {
-  const inner = planOf(node.expr);
+function planUnary(node: UnaryNode, inner: Plan): Plan {
   if (node.op === '+') return inner;
   if (inner.type === 'scalar') return { type: 'scalar', at: (context, t) => -inner.at(context, t) };
   const samples = new Args([inner]).vector(0);

@@ -3,14 +3,11 @@ import type { Sample } from '../model/queryable.ts';
 import { parseFloat64 } from './format.ts';
 import { Grouping, own } from './label-ops.ts';
 
-interface Bucket {
+export interface Bucket {
   readonly bound: number;
   /** Observations up to the bound. */
   count: number;
 }
-
-/** Below this relative difference two neighbouring counts are taken for the same. */
-const TOLERANCE = 1e-12;
 
 /** Calls `measure` with the sorted buckets of each classic histogram; samples without a readable `le` are left out. */
 export function planBuckets(): (
@@ -57,14 +54,17 @@ function sorted(buckets: Bucket[]): Bucket[] {
   return merged;
 }
 
-/** Source: Prometheus, promql/quantile.go BucketQuantile. */
-export function bucketQuantile(q: number, buckets: Bucket[]): number {
+/**
+ * Source: Prometheus, promql/quantile.go BucketQuantile. Counts of neighbours that differ by less than `tolerance`,
+ * relatively, are taken for the same.
+ */
+export function bucketQuantile(q: number, buckets: Bucket[], tolerance: number): number {
   if (Number.isNaN(q)) return Number.NaN;
   if (q < 0) return Number.NEGATIVE_INFINITY;
   if (q > 1) return Number.POSITIVE_INFINITY;
   const last = buckets.length - 1;
   if (last < 1 || buckets[last]!.bound !== Number.POSITIVE_INFINITY) return Number.NaN;
-  makeMonotonic(buckets);
+  makeMonotonic(buckets, tolerance);
   const observations = buckets[last]!.count;
   if (observations === 0) return Number.NaN;
   const rank = q * observations;
@@ -78,17 +78,17 @@ export function bucketQuantile(q: number, buckets: Bucket[]): number {
 }
 
 /** Scrapes are not atomic, so a count may be lower than the one below it: it is then taken for the same. */
-function makeMonotonic(buckets: readonly Bucket[]): void {
+function makeMonotonic(buckets: readonly Bucket[], tolerance: number): void {
   let previous = buckets[0]!.count;
   for (const bucket of buckets) {
-    if (bucket.count < previous || almostEqual(bucket.count, previous)) bucket.count = previous;
+    if (bucket.count < previous || almostEqual(bucket.count, previous, tolerance)) bucket.count = previous;
     else previous = bucket.count;
   }
 }
 
-function almostEqual(a: number, b: number): boolean {
+function almostEqual(a: number, b: number, tolerance: number): boolean {
   const sum = Math.abs(a) + Math.abs(b);
-  return a === b || Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < TOLERANCE;
+  return a === b || Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < tolerance;
 }
 
 /** The share of observations in (lower, upper] (source: Prometheus, promql/quantile.go BucketFraction). */

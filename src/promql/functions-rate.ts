@@ -9,7 +9,8 @@ export type RangeFunction = (
   t: number,
 ) => number | undefined;
 
-function increaseOf({ values, start, end }: Window): number {
+/** The change of a counter over its resets. */
+export function increaseOf({ values, start, end }: Window): number {
   let result = values[end - 1]! - values[start]!;
   let previous = values[start]!;
   for (let at = start + 1; at < end; at++) {

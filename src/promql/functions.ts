@@ -1,7 +1,8 @@
 import type { Sample } from '../model/queryable.ts';
 import { sortSamples } from './aggregate.ts';
 import { type CallNode, unwrap } from './ast.ts';
-import { bucketFraction, bucketQuantile, planBuckets } from './functions-histogram.ts';
+import type { Dialect } from './dialect.ts';
+import { type Bucket, bucketFraction, bucketQuantile, planBuckets } from './functions-histogram.ts';
 import { absentLabels, labelJoin, labelReplace } from './functions-labels.ts';
 import { clamp, DATE_FUNCTIONS, MATH_FUNCTIONS, round } from './functions-math.ts';
 import { OVER_TIME_FUNCTIONS } from './functions-over-time.ts';
@@ -45,12 +46,12 @@ export class Args {
   }
 }
 
-type Build = (args: Args, call: CallNode) => Plan;
+type Build = (args: Args, call: CallNode, dialect: Dialect) => Plan;
 
-export function planCall(call: CallNode, args: Args): Plan {
+export function planCall(call: CallNode, args: Args, dialect: Dialect): Plan {
   const build = BUILDERS.get(call.name);
   if (build === undefined) throw new TypeError(`no implementation of ${call.name}`);
-  return build(args, call);
+  return build(args, call, dialect);
 }
 
 const vector = (at: VectorPlan): Plan => ({ type: 'vector', at });
@@ -65,9 +66,10 @@ function map(samples: readonly Sample[], change: (value: number) => number): Sam
 const KEEPS_NAME: ReadonlySet<string> = new Set(['first_over_time', 'last_over_time']);
 
 /** `series` and `param` say which argument is the range vector and which the number, if any. */
-function overRange(name: string, compute: RangeFunction, series: number, param?: number): Build {
+function overRange(name: string, usual: RangeFunction, series: number, param?: number): Build {
   const keepName = KEEPS_NAME.has(name);
-  return (args) => {
+  return (args, _call, dialect) => {
+    const compute = dialect.rangeFunctions[name] ?? usual;
     const matrix = args.matrix(series);
     const number = param === undefined ? () => Number.NaN : args.scalar(param);
     return vector((context, t) => {
@@ -109,16 +111,16 @@ function datePlan(read: (seconds: number) => number): Build {
 }
 
 function buckets(
-  measure: (numbers: number[], own: Parameters<typeof bucketQuantile>[1]) => number,
+  measure: (numbers: number[], own: Bucket[], dialect: Dialect) => number,
   numbers: number,
 ): Build {
-  return (args) => {
+  return (args, _call, dialect) => {
     const params = Array.from({ length: numbers }, (_, at) => args.scalar(at));
     const samples = args.vector(numbers);
     const group = planBuckets();
     return vector((context, t) => {
       const values = params.map((param) => param(context, t));
-      return group(samples(context, t), (own) => measure(values, own));
+      return group(samples(context, t), (own) => measure(values, own, dialect));
     });
   };
 }
@@ -131,10 +133,10 @@ function absent(isEmpty: (args: Args) => (...at: Parameters<VectorPlan>) => bool
   };
 }
 
-function timestamp(args: Args, call: CallNode): Plan {
+function timestamp(args: Args, call: CallNode, dialect: Dialect): Plan {
   const arg = unwrap(call.args[0]!);
   if (arg.kind === 'selector') {
-    const times = planTimestamps(arg);
+    const times = planTimestamps(arg, dialect);
     return vector((context, t) => map(times(context, t), (value) => value));
   }
   const samples = args.vector(0);
@@ -147,7 +149,7 @@ const BUILDERS = new Map<string, Build>([
   ['clamp', clamped((args) => [args.scalar(1), args.scalar(2)])],
   ['clamp_min', clamped((args) => [args.scalar(1), HIGHEST])],
   ['clamp_max', clamped((args) => [LOWEST, args.scalar(1)])],
-  ['histogram_quantile', buckets(([q], own) => bucketQuantile(q!, own), 1)],
+  ['histogram_quantile', buckets(([q], own, dialect) => bucketQuantile(q!, own, dialect.bucketTolerance), 1)],
   ['histogram_fraction', buckets(([lower, upper], own) => bucketFraction(lower!, upper!, own), 2)],
   ['pi', () => scalar(() => Math.PI)],
   ['time', () => scalar((_context, t) => t / 1000)],

@@ -1,6 +1,7 @@
 import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
-import { type BinaryNode, changesMeaning, type VectorMatching } from './ast.ts';
+import type { BinaryNode, VectorMatching } from './ast.ts';
+import { type Dialect, dropsName } from './dialect.ts';
 import { evaluationError } from './errors.ts';
 import { dropName, formatLabels, Grouping, keyOf, omit, own, pick, withLabel } from './label-ops.ts';
 import type { VectorPlan } from './plan.ts';
@@ -14,12 +15,13 @@ export function planMatching(
   operate: Combine,
   left: VectorPlan,
   right: VectorPlan,
+  dialect: Dialect,
 ): VectorPlan {
   const { matching } = node;
   const swapped = matching.card === 'one-to-many';
   const side = swapped ? 'left' : 'right';
   const grouping = new Grouping(matching.labels, !matching.on);
-  const result = new ResultLabels(node);
+  const result = new ResultLabels(node, dropsName(node, dialect));
   return (context, t) => {
     const leftSamples = left(context, t);
     const rightSamples = right(context, t);
@@ -33,6 +35,7 @@ export function planMatching(
       const partner = bySignature.get(group);
       if (partner === undefined) continue;
       const value = swapped ? operate(partner.value, sample.value) : operate(sample.value, partner.value);
+      if (value === undefined && !dialect.filteredMatchesCollide) continue;
       const labels = result.of(sample.labels, partner.labels);
       taken.add(group, labels);
       if (value !== undefined) samples.push({ labels, value });
@@ -90,18 +93,20 @@ class Taken {
 
 /** The labels of a result by those of its two samples, remembered. */
 class ResultLabels {
-  readonly #node: BinaryNode;
+  readonly #matching: VectorMatching;
+  readonly #drop: boolean;
   readonly #ignored: ReadonlySet<string>;
   readonly #known = new WeakMap<Labels, { readonly one: Labels; readonly labels: Labels }>();
 
-  constructor(node: BinaryNode) {
-    this.#node = node;
-    this.#ignored = new Set(node.matching.labels);
+  constructor({ matching }: BinaryNode, drop: boolean) {
+    this.#matching = matching;
+    this.#drop = drop;
+    this.#ignored = new Set(matching.labels);
   }
 
   of(many: Labels, one: Labels): Labels {
     const known = this.#known.get(many);
-    if (known !== undefined && (known.one === one || this.#node.matching.card === 'one-to-one'))
+    if (known !== undefined && (known.one === one || this.#matching.card === 'one-to-one'))
       return known.labels;
     const labels = this.#derive(many, one);
     this.#known.set(many, { one, labels });
@@ -109,8 +114,8 @@ class ResultLabels {
   }
 
   #derive(many: Labels, one: Labels): Labels {
-    const { matching } = this.#node;
-    let labels = changesMeaning(this.#node) ? dropName(many) : many;
+    const matching = this.#matching;
+    let labels = this.#drop ? dropName(many) : many;
     if (matching.card === 'one-to-one') {
       labels = matching.on ? pick(labels, matching.labels) : omit(labels, this.#ignored);
     }

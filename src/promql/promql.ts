@@ -4,6 +4,7 @@
  * floats and classic histograms only.
  */
 export { compile, type Expression } from './compile.ts';
+export { type Dialect, V3 } from './dialect.ts';
 export {
   type EvaluateOptions,
   evaluateInstant,
@@ -12,3 +13,4 @@ export {
   type Series,
   type Value,
 } from './evaluate.ts';
+export { V2 } from './v2.ts';

@@ -1,5 +1,6 @@
 import type { Sample, SeriesView } from '../model/queryable.ts';
 import type { MatrixNode, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
+import type { Dialect } from './dialect.ts';
 import { evaluationError } from './errors.ts';
 import { keyOf } from './label-ops.ts';
 import type { Context, MatrixPlan, RangeVector, VectorPlan, Window } from './plan.ts';
@@ -19,19 +20,23 @@ function latest({ presence, start, end }: SeriesView): number {
   return at >= start && presence[at] === 1 ? at : -1;
 }
 
-export function planSelector(node: SelectorNode): VectorPlan {
-  return instant(node, (view, at) => view.values[at]!);
+export function planSelector(node: SelectorNode, dialect: Dialect): VectorPlan {
+  return instant(node, dialect, (view, at) => view.values[at]!);
 }
 
 /** `timestamp(selector)`: the time of the sample itself, in seconds. */
-export function planTimestamps(node: SelectorNode): VectorPlan {
-  return instant(node, (view, at) => view.times[at]! / 1000);
+export function planTimestamps(node: SelectorNode, dialect: Dialect): VectorPlan {
+  return instant(node, dialect, (view, at) => view.times[at]! / 1000);
 }
 
-function instant(node: SelectorNode, read: (view: SeriesView, at: number) => number): VectorPlan {
+function instant(
+  node: SelectorNode,
+  { closedMs }: Dialect,
+  read: (view: SeriesView, at: number) => number,
+): VectorPlan {
   return (context, t) => {
     const to = shifted(node.shift, context, t);
-    const views = context.queryable.select(node.matchers, to - context.lookbackMs, to);
+    const views = context.queryable.select(node.matchers, to - context.lookbackMs - closedMs, to);
     context.count(views.length);
     const samples: Sample[] = [];
     for (const view of views) {
@@ -42,13 +47,13 @@ function instant(node: SelectorNode, read: (view: SeriesView, at: number) => num
   };
 }
 
-export function planMatrix(node: MatrixNode): MatrixPlan {
+export function planMatrix(node: MatrixNode, { closedMs }: Dialect): MatrixPlan {
   const { matchers, shift } = node.selector;
   return (context, t) => {
     const to = shifted(shift, context, t);
     const from = to - node.range;
     const windows: Window[] = [];
-    for (const view of context.queryable.select(matchers, from, to)) {
+    for (const view of context.queryable.select(matchers, from - closedMs, to)) {
       const window = view.presence === undefined ? view : dense(view, view.presence);
       context.count(window.end - window.start);
       if (window.end > window.start) windows.push(window);
@@ -79,13 +84,13 @@ function dense({ labels, times, values, start, end }: SeriesView, presence: Uint
 }
 
 /** Evaluates `inner` at the multiples of the step within the range, as Prometheus aligns them. */
-export function planSubquery(node: SubqueryNode, inner: VectorPlan): MatrixPlan {
+export function planSubquery(node: SubqueryNode, inner: VectorPlan, { closedMs }: Dialect): MatrixPlan {
   return (context, t) => {
     const to = shifted(node.shift, context, t);
     const from = to - node.range;
     const step = node.step ?? context.subqueryStepMs;
     let at = Math.floor(from / step) * step;
-    if (at <= from) at += step;
+    if (at <= from - closedMs) at += step;
     const result: Builder = new Map();
     for (; at <= to; at += step) {
       const samples = inner(context, at);
