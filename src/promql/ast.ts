@@ -12,6 +12,8 @@ export interface Span {
 export interface NumberNode extends Span {
   readonly kind: 'number';
   readonly value: number;
+  /** True where it is written as a duration, whose seconds are the value. */
+  readonly duration?: true;
 }
 
 export interface StringNode extends Span {

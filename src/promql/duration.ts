@@ -16,3 +16,16 @@ export function parseDuration(text: string): number | undefined {
   });
   return total <= MAX_MS ? total : undefined;
 }
+
+/** A duration in ms as Prometheus prints it: years, weeks only where nothing is left over (source: model.Duration.String). */
+export function formatDuration(ms: number): string {
+  let rest = Math.trunc(ms);
+  let text = '';
+  for (const [unit, size] of Object.entries(UNITS_MS)) {
+    if ((unit === 'y' || unit === 'w') && rest % size !== 0) continue;
+    const count = Math.floor(rest / size);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * size;
+  }
+  return text === '' ? '0s' : text;
+}

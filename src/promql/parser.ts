@@ -138,7 +138,7 @@ class Parser {
       case 'duration': {
         const ms = parseDuration(text) ?? cursor.fail(start, `not a valid duration string: ${quote(text)}`);
         cursor.take();
-        return { kind: 'number', value: ms / 1000, start, end };
+        return { kind: 'number', value: ms / 1000, duration: true, start, end };
       }
       case 'string':
         cursor.take();

@@ -64,3 +64,21 @@ export function readEscape(text: string, at: number): Escape | undefined {
   if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return undefined;
   return { length: 2 + count, text: String.fromCodePoint(code) };
 }
+
+/** The short escapes of Go in the order of their characters' codes, from 7. */
+const SHORT_ESCAPES = ['a', 'b', 't', 'n', 'v', 'f', 'r'];
+
+/** A text in double quotes as Go's strconv.Quote writes it. */
+export function quoteGo(text: string): string {
+  const body = text.replace(/["\\]|[\p{C}\p{Zl}\p{Zp}\p{Zs}]/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    if (character === ' ') return character;
+    if (character === '"' || character === '\\') return `\\${character}`;
+    const short = SHORT_ESCAPES[code - 7];
+    if (short !== undefined) return `\\${short}`;
+    const hex = code.toString(16);
+    if (code < 0x80) return `\\x${hex.padStart(2, '0')}`;
+    return code > 0xffff ? `\\U${hex.padStart(8, '0')}` : `\\u${hex.padStart(4, '0')}`;
+  });
+  return `"${body}"`;
+}
