@@ -32,7 +32,7 @@ const LINES: Readonly<Record<string, string>> = {
   'rate(x[90m] @ 1.2345 offset 1w1d)': 'rate(x[1h30m] @ 1.235 offset 8d)',
   'max_over_time(sum(x)[1h:30s] offset 1d)': 'max_over_time(sum(x)[1h:30s] offset 1d)',
   'max_over_time(x[1h:] @ end())': 'max_over_time(x[1h:] @ end())',
-  'rate(x[300.0005])': 'rate(x[5m1ms])',
+  'rate(x[300.5])': 'rate(x[5m500ms])',
   'topk(3, x) by (job)': 'topk by (job) (3, x)',
   "'single\"quote'": '"single\\"quote"',
   'x # comment': 'x',
