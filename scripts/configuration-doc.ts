@@ -44,7 +44,8 @@ function defaultOf(path: string): unknown {
 
 /** Durations are kept in ms and written as in the file. */
 function show(path: string, value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(', ');
+  if (value === '') return 'none';
+  if (typeof value === 'object') return Object.keys(value ?? {}).length === 0 ? 'none' : String(value);
   if (OPTIONS[path]!.kind.type !== 'duration') return `\`${value}\``;
   const ms = Number(value);
   return `\`${ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`}\``;

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { TaskwardenError } from '../model/errors.ts';
+import { TaskwardenError, type TaskwardenErrorOptions } from '../model/errors.ts';
 import { isLoopback, secret, splitAddress } from './address.ts';
+import { type Endpoint, locateFiles } from './endpoint.ts';
 import { type ConfigFile, readConfigFile } from './file.ts';
-import { formatDuration, type Kind } from './kinds.ts';
+import { formatDuration, type Kind, PartNotAllowed } from './kinds.ts';
 import {
   DEFAULTS,
   keysOf,
@@ -111,21 +112,15 @@ function fromEnv(path: string, env: Environment): unknown {
   const name = variableOf(path);
   const raw = text(env, name);
   if (raw === undefined) return undefined;
-  const { kind } = OPTIONS[path]!;
-  const value = kind.parse(raw);
-  if (value === undefined) throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(name, raw, kind));
-  return value;
+  return parse(OPTIONS[path]!.kind, name, raw);
 }
 
 function fromFile(path: string, file: ConfigFile, cwd: string): unknown {
   const found = file.values.get(path);
   if (found === undefined) return undefined;
   const { kind } = OPTIONS[path]!;
-  const value = kind.parse(found.raw);
-  if (value === undefined) {
-    const position = { file: file.name, position: found.position };
-    throw new TaskwardenError('TASKWARDEN_CONFIG', notAllowed(path, found.raw, kind), position);
-  }
+  const value = parse(kind, path, found.raw, { file: file.name, position: found.position });
+  if (kind.type === 'endpoints') return locateFiles(value as Endpoint[], path, dirname(file.path));
   if (path === 'http_token_file') return fromFolder(value as string, file, cwd);
   return path === 'rules' ? (value as string[]).map((rule) => fromFolder(rule, file, cwd)) : value;
 }
@@ -136,9 +131,16 @@ function fromFolder(path: string, file: ConfigFile, cwd: string): string {
   return folder === '' || isAbsolute(path) ? path : join(folder, path);
 }
 
-function notAllowed(option: string, raw: unknown, kind: Kind): string {
-  const shown = kind === secret ? 'the value' : JSON.stringify(raw);
-  return `${option}: ${shown} is not allowed; allowed: ${kind.allowed}`;
+/** @throws TaskwardenError TASKWARDEN_CONFIG that names the option, the value and what is allowed */
+function parse(kind: Kind, option: string, raw: unknown, place: TaskwardenErrorOptions = {}): unknown {
+  try {
+    const value = kind.parse(raw);
+    if (value !== undefined) return value;
+    throw new PartNotAllowed('', kind === secret ? 'the value' : JSON.stringify(raw), kind.allowed);
+  } catch (error) {
+    if (!(error instanceof PartNotAllowed)) throw error;
+    throw new TaskwardenError('TASKWARDEN_CONFIG', `${option}${error.path}: ${error.message}`, place);
+  }
 }
 
 function rejectUnknownVariables(env: Environment): void {

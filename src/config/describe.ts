@@ -1,5 +1,5 @@
 import type { Config, Source } from './config.ts';
-import { formatDuration } from './kinds.ts';
+import { MASK, maskUrls, SECRET } from './mask.ts';
 import { keysOf, OPTIONS, variableOf } from './options.ts';
 
 /** One line of the effective configuration; secrets are masked. */
@@ -11,15 +11,12 @@ export interface ConfigLine {
   readonly variable: string;
 }
 
-const MASK = '****';
-const SECRET = /token|passw(or)?d|passphrase|secret|key|credential|authorization/i;
-
 /** Our options in the order of their table, then the OTEL_* variables that are set, sorted. */
 export function describe(config: Config): ConfigLine[] {
   const own = Object.entries(OPTIONS).map(([option, { kind }]): ConfigLine => {
     let value: unknown = config;
     for (const key of keysOf(option)) value = (value as Record<string, unknown>)[key];
-    const shown = kind.type === 'duration' ? formatDuration(value as number) : showValue(value);
+    const shown = (kind.show ?? showValue)(value);
     return {
       option,
       value: mask(option, shown),
@@ -55,15 +52,6 @@ function maskPairs(value: string, secret: (key: string) => boolean): string {
       return secret(key) ? `${key}=${MASK}` : `${key}=${maskUrls(pair.slice(at + 1))}`;
     })
     .join(',');
-}
-
-/** User and password of URLs, and query parameters named like a secret. */
-function maskUrls(value: string): string {
-  return value
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/gi, `$1${MASK}@`)
-    .replace(/([?&])([^=&#]+)=([^&#]*)/g, (whole, start: string, key: string) =>
-      SECRET.test(key) ? `${start}${key}=${MASK}` : whole,
-    );
 }
 
 function showValue(value: unknown): string {

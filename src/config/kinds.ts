@@ -1,10 +1,27 @@
 /** What an option's value may be. `Value` is what the configuration holds. */
 export interface Kind<Value = unknown> {
-  readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list' | 'text';
+  readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list' | 'text' | 'map' | 'endpoints';
   /** What is allowed, to be read after "allowed: ". */
   readonly allowed: string;
-  /** Reads the text of an environment variable or a scalar or list of YAML; undefined when that is not allowed. */
+  /**
+   * Reads the text of an environment variable or what YAML gives; undefined when that is not allowed.
+   * @throws PartNotAllowed where only a part of it is to blame
+   */
   readonly parse: (raw: unknown) => Value | undefined;
+  /** The value as people read it; by default as a text. */
+  readonly show?: (value: unknown) => string;
+}
+
+/** A part of an option's value is not allowed. */
+export class PartNotAllowed extends Error {
+  /** Path from the option to the part, such as `[1].timeout`; empty for the whole. */
+  readonly path: string;
+
+  /** @param shown the part as it may be shown: never a secret */
+  constructor(path: string, shown: string, allowed: string) {
+    super(`${shown} is not allowed; allowed: ${allowed}`);
+    this.path = path;
+  }
 }
 
 const TRUE = ['true', 'yes', 'on', '1'];
@@ -50,6 +67,7 @@ export function duration(min: string, max: string): Kind<number> {
       typeof raw === 'string'
         ? within(parseDuration(raw), parseDuration(min) ?? 0, parseDuration(max) ?? 0)
         : undefined,
+    show: (ms) => formatDuration(ms as number),
   };
 }
 
@@ -76,6 +94,46 @@ export const list: Kind<readonly string[]> = {
     return raw;
   },
 };
+
+/** A text of one line. */
+export const text: Kind<string> = {
+  type: 'text',
+  allowed: 'a text of one line',
+  parse: (raw) => (typeof raw === 'string' && /^[^\r\n\0]+$/.test(raw) ? raw : undefined),
+};
+
+/** Names with texts: a mapping in YAML, `name=text,…` in an environment variable. */
+export function textMap(
+  allowed: string,
+  isName: (name: string) => boolean,
+  isText: (text: string) => boolean,
+): Kind<Readonly<Record<string, string>>> {
+  return {
+    type: 'map',
+    allowed,
+    parse: (raw) => {
+      const pairs = typeof raw === 'string' ? splitPairs(raw) : raw;
+      if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs)) return undefined;
+      const fits = ([name, value]: [string, unknown]): boolean =>
+        isName(name) && typeof value === 'string' && isText(value);
+      return Object.entries(pairs).every(fits) ? { ...pairs } : undefined;
+    },
+    show: (pairs) =>
+      Object.entries(pairs as Record<string, string>)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(', '),
+  };
+}
+
+/** `a=b,c=d` as an object; a name that is not valid, the empty one, stands for an item without `=`. */
+function splitPairs(raw: string): Record<string, string> {
+  return Object.fromEntries(
+    splitList(raw).map((item) => {
+      const at = item.indexOf('=');
+      return [item.slice(0, Math.max(0, at)).trim(), item.slice(at + 1).trim()];
+    }),
+  );
+}
 
 /** The items of a comma-separated list, trimmed, without empty ones. */
 export function splitList(text: string): string[] {

@@ -1,5 +1,7 @@
 import { address, path, secret } from './address.ts';
-import { boolean, choice, duration, integer, type Kind, list, number } from './kinds.ts';
+import type { Endpoint } from './endpoint.ts';
+import { endpoints, httpUrl, secretEndpoints } from './endpoints.ts';
+import { boolean, choice, duration, integer, type Kind, list, number, textMap } from './kinds.ts';
 import type { OtelSettings } from './otel.ts';
 
 export type LogLevel = 'none' | 'error' | 'warn' | 'info' | 'debug';
@@ -25,6 +27,11 @@ export interface Settings {
   readonly httpToken: string;
   readonly httpTokenFile: string;
   readonly httpHosts: readonly string[];
+  readonly alertmanagers: readonly Endpoint[];
+  readonly webhooks: readonly Endpoint[];
+  readonly externalLabels: Readonly<Record<string, string>>;
+  /** '' where it is not known. */
+  readonly externalUrl: string;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -46,6 +53,10 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   httpToken: '',
   httpTokenFile: '',
   httpHosts: [],
+  alertmanagers: [],
+  webhooks: [],
+  externalLabels: {},
+  externalUrl: '',
   log: { level: 'warn' },
   otel: {
     disabled: false,
@@ -59,6 +70,12 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
     metricExportTimeout: 30_000,
   },
 };
+
+const externalLabels = textMap(
+  'names and values of labels, such as {env: prod}; in a variable env=prod,cluster=eu',
+  (name) => /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name),
+  (value) => value !== '',
+);
 
 export interface Option {
   readonly kind: Kind;
@@ -128,6 +145,24 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     kind: list,
     about:
       'Host names under which the HTTP API may be asked, beside localhost, IP addresses and the name of the machine.',
+  },
+  alertmanagers: {
+    kind: endpoints,
+    about: 'Alertmanagers that alerts are sent to, every one of them: see [alerts.md](alerts.md).',
+  },
+  webhooks: {
+    kind: secretEndpoints,
+    about: "Servers that alerts are sent to in the JSON of Alertmanager's webhooks.",
+  },
+  external_labels: {
+    kind: externalLabels,
+    about:
+      'Labels that alerts get on their way to an Alertmanager or a webhook, unless they have them; `$externalLabels` in templates.',
+  },
+  external_url: {
+    kind: httpUrl,
+    about:
+      'Where people reach a Prometheus with these metrics, or the HTTP API: the link of an alert to its source, and `externalURL` in templates.',
   },
   'log.level': { kind: choice(LOG_LEVELS), about: 'What Taskwarden writes to stderr about itself.' },
 };

@@ -41,7 +41,9 @@ const envFailure = (env: Record<string, string>) => failure(() => loadConfig({ e
 test('the table of options and the literal of defaults name the same options', () => {
   const leaves = (value: object, prefix = ''): string[] =>
     Object.entries(value).flatMap(([key, part]) =>
-      typeof part === 'object' && !Array.isArray(part) ? leaves(part, `${prefix}${key}.`) : [prefix + key],
+      typeof part === 'object' && Object.keys(part).length > 0 && !Array.isArray(part)
+        ? leaves(part, `${prefix}${key}.`)
+        : [prefix + key],
     );
   const { otel: _, ...own } = DEFAULTS;
   assert.deepEqual(
@@ -98,6 +100,9 @@ test('every option can be set by its variable and by its path', () => {
     http: '127.0.0.1:9464',
     http_token: 'secret',
     http_token_file: 'token.txt',
+    endpoints: 'http://user:secret@host:9093',
+    external_labels: 'env=prod',
+    external_url: 'https://host/prometheus',
   };
   const files = { 'token.txt': 'secret\n' };
   for (const [path, { kind }] of Object.entries(OPTIONS)) {
