@@ -12,6 +12,9 @@ export interface EvaluateOptions {
   readonly subqueryStepMs?: number;
   /** Samples and steps that one query may take, all in all, before it is refused. Default 50 million. */
   readonly maxSamples?: number;
+  /** What `start()` and `end()` mean where only a part of a range is evaluated, ms. Default: the times of the call. */
+  readonly startMs?: number;
+  readonly endMs?: number;
 }
 
 /** The samples of one series: times in ms since the Unix epoch. */
@@ -104,8 +107,9 @@ export function evaluateRange(
 
 const NONE: Labels = {};
 
-function contextOf(queryable: Queryable, startMs: number, endMs: number, options: EvaluateOptions): Context {
+function contextOf(queryable: Queryable, from: number, to: number, options: EvaluateOptions): Context {
   const { lookbackMs = LOOKBACK_MS, subqueryStepMs = SUBQUERY_STEP_MS, maxSamples = MAX_SAMPLES } = options;
+  const { startMs = from, endMs = to } = options;
   let read = 0;
   const count = (samples: number): void => {
     read += samples;
