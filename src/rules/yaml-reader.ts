@@ -93,7 +93,12 @@ export class YamlReader {
 
   /** Records an error at character `offset` of the decoded text of a scalar. */
   failInside(node: Node, offset: number, message: string, code: ErrorCode): void {
-    this.fail(isScalar(node) ? scalarOffset(node, this.#text, offset) : node, message, code);
+    this.fail(this.#inside(node, offset), message, code);
+  }
+
+  /** Where character `offset` of the decoded text of a scalar stands in the file. */
+  positionInside(node: Node, offset: number): Position {
+    return this.position(this.#inside(node, offset));
   }
 
   position(at: Node | number): Position {
@@ -139,6 +144,10 @@ export class YamlReader {
     if (node === null) return 0;
     if (isScalar(node) && Number.isSafeInteger(node.value)) return node.value as number;
     return this.#mismatch(node, what, 'a whole number');
+  }
+
+  #inside(node: Node, offset: number): Node | number {
+    return isScalar(node) ? scalarOffset(node, this.#text, offset) : node;
   }
 
   *#rawEntries(map: YAMLMap, what: string): Generator<Entry> {
