@@ -23,7 +23,7 @@ export interface Change {
 export interface AlertContext {
   readonly externalLabels: Labels;
   readonly environment: TemplateEnvironment;
-  /** Most alerts that the rule may have; 0 = no limit. */
+  /** Most alerts that the rule may have; 0 and less = no limit. */
   readonly limit: number;
   /** Since when the condition of an alert with these labels held already, told by a former process. */
   readonly activeSince: (labels: Labels) => number | undefined;
@@ -79,18 +79,44 @@ export class RuleAlerts {
         ? this.#present(alert, t, found.get(key) === alert)
         : this.#missing(key, alert, t);
       if (change !== undefined) changes.push(change);
+      if (alert.state === 'firing' && t - alert.activeAt < this.rule.holdMs)
+        changes.push(...this.#waitAgain(key, alert, t));
     }
     const count = this.alerts().filter((alert) => alert.state !== 'resolved').length;
-    if (context.limit === 0 || count <= context.limit) return { changes, exceeded: undefined };
+    if (context.limit <= 0 || count <= context.limit) return { changes, exceeded: undefined };
     const exceeded = new Error(`exceeded limit of ${context.limit} with ${count} alerts`);
     return { changes: this.#drop(t, changes), exceeded };
+  }
+
+  /** Resolves everything at once: the rule is gone. */
+  end(t: number): Change[] {
+    return this.#drop(t, []);
+  }
+
+  /** Takes over the alerts of the same rule as it was before its file changed: of the same name and labels. */
+  adopt(former: RuleAlerts): void {
+    for (const [key, alert] of former.#alerts) this.#alerts.set(key, { ...alert, expr: this.rule.expr });
+  }
+
+  /**
+   * Moves what is counted by time: `ms` passed in which nothing was seen, or the clock was set by `ms`. A firing alert keeps its
+   * times, unless they would lie ahead.
+   */
+  shift(ms: number): void {
+    for (const alert of this.#alerts.values()) {
+      if (alert.keepFiringSince !== undefined) alert.keepFiringSince += ms;
+      if (ms < 0 || alert.state === 'pending') alert.activeAt += ms;
+      if (ms < 0 && alert.firedAt !== undefined) alert.firedAt += ms;
+      if (ms < 0 && alert.resolvedAt !== undefined) alert.resolvedAt += ms;
+    }
   }
 
   /** Resolves everything at once, and tells what a reader knew before this round's `changes`. */
   #drop(t: number, changes: readonly Change[]): Change[] {
     const former = new Map(changes.map((change) => [change.alert, change.previousState]));
     const ended: Change[] = [];
-    for (const alert of this.#alerts.values()) {
+    // Changes of this round may be about alerts that have left the table.
+    for (const alert of new Set([...this.#alerts.values(), ...former.keys()])) {
       const previousState = former.get(alert) ?? alert.state;
       if (previousState === 'inactive' || previousState === 'resolved') continue;
       alert.state = 'resolved';
@@ -153,6 +179,19 @@ export class RuleAlerts {
     alert.state = 'firing';
     alert.firedAt = t;
     return { alert, previousState: isNew ? 'inactive' : 'pending' };
+  }
+
+  /** `for` has become longer than the condition has held: to a reader the alert ends, and another one begins to wait. */
+  #waitAgain(key: string, alert: AlertRecord, t: number): Change[] {
+    const waiting: AlertRecord = {
+      ...alert,
+      state: 'pending',
+      firedAt: undefined,
+      keepFiringSince: undefined,
+    };
+    this.#alerts.set(key, waiting);
+    const ended = resolve(alert, t);
+    return [ended, { alert: waiting, previousState: 'inactive' }];
   }
 
   #missing(key: string, alert: AlertRecord, t: number): Change | undefined {

@@ -3,7 +3,7 @@ import { type Labels, labelsKey } from '../model/labels.ts';
 import type { Append, Sample } from '../model/queryable.ts';
 import { type AlertContext, type Change, RuleAlerts } from './alerting.ts';
 import { record } from './recording.ts';
-import type { AlertRule, Expression, RecordingRule, RuleGroup } from './rule.ts';
+import type { AlertRule, Expression, RecordingRule, Rule, RuleGroup } from './rule.ts';
 import { groupView, type Outcome, type RuleGroupView, ruleView } from './view.ts';
 
 /** Where the results of rules go and what they are made of. */
@@ -41,6 +41,7 @@ export class GroupRunner {
   readonly #rules: RuleState[];
   #last: number | undefined;
   #next: number | undefined;
+  #putOff = false;
   readonly #outcome: Outcome = { error: '', at: undefined, took: 0 };
 
   constructor(group: RuleGroup, defaultIntervalMs: number, ports: RulePorts) {
@@ -56,6 +57,45 @@ export class GroupRunner {
     });
   }
 
+  /**
+   * Takes over, from the same group as its file had it before, the rules of the same name and labels: their alerts, their series and
+   * how their last evaluation went (source: prometheus/rules/group.go, CopyState). What is left there is to be ended.
+   */
+  adopt(former: GroupRunner): void {
+    if (this.intervalMs === former.intervalMs) this.#next = former.#next;
+    this.#last = former.#last;
+    Object.assign(this.#outcome, former.#outcome);
+    for (const state of this.#rules) {
+      const key = ruleKey(state.rule);
+      const at = former.#rules.findIndex(({ rule }) => ruleKey(rule) === key);
+      const [old] = at < 0 ? [] : former.#rules.splice(at, 1);
+      if (old === undefined) continue;
+      Object.assign(state.last, old.last);
+      for (const [name, labels] of old.series) state.series.set(name, labels);
+      if (old.alerts !== undefined) state.alerts?.adopt(old.alerts);
+    }
+  }
+
+  /** Resolves all alerts at `t`, as the group is gone, and gives the series that nobody makes any more. */
+  end(t: number): Map<string, Labels> {
+    const series = new Map<string, Labels>();
+    for (const state of this.#rules.splice(0)) {
+      for (const change of state.alerts?.end(t) ?? []) this.#changed(state, change, t);
+      for (const [key, labels] of state.series) series.set(key, labels);
+    }
+    return series;
+  }
+
+  /** Whether its rules make a series now. */
+  makes(key: string): boolean {
+    return this.#rules.some(({ series }) => series.has(key));
+  }
+
+  /** Moves what is counted by time, see {@link RuleAlerts.shift}. */
+  shift(ms: number): void {
+    for (const { alerts } of this.#rules) alerts?.shift(ms);
+  }
+
   alerts(): RuleAlerts[] {
     return this.#rules.flatMap(({ alerts }) => alerts ?? []);
   }
@@ -69,24 +109,34 @@ export class GroupRunner {
   }
 
   /**
-   * Whether the group is to be evaluated at `t`, and how many intervals have passed unused before it. Ticks may come a
-   * tenth of the interval early. Clocks may step back: then the group starts afresh.
+   * Whether the group is to be evaluated at `t`: its interval has passed, or it is forced or was put off. Ticks may come a tenth of the
+   * interval early. Clocks may step back: then the group starts afresh.
    */
-  due(t: number, force: boolean): { due: boolean; missed: number } {
-    if (this.#last !== undefined && t <= this.#last && this.#last - t <= this.intervalMs)
-      return { due: false, missed: 0 };
-    const steppedBack = this.#last !== undefined && t < this.#last;
-    if (this.#next === undefined || steppedBack) this.#next = t;
-    const late = t - this.#next;
-    if (late < -this.intervalMs / 10) return { due: force, missed: 0 };
-    const missed = Math.max(0, Math.floor(late / this.intervalMs));
-    this.#next += (missed + 1) * this.intervalMs;
-    return { due: true, missed };
+  isDue(t: number, force: boolean): boolean {
+    if (this.#last !== undefined && t <= this.#last && this.#last - t <= this.intervalMs) return false;
+    return force || this.#putOff || this.#late(t) >= -this.intervalMs / 10;
   }
 
-  /** Evaluates every rule at `t`; gives how many failed. */
-  run(t: number, context: Omit<AlertContext, 'limit' | 'activeSince'>, activeSince: ActiveSince): number {
+  /** There was no time for it now: it is due whenever it is asked next. */
+  putOff(): void {
+    this.#putOff = true;
+  }
+
+  /**
+   * Evaluates every rule at `t`. Intervals that passed unused before it are counted, unless they passed in a leap of the clock; an
+   * evaluation before its time leaves the schedule alone.
+   */
+  run(
+    t: number,
+    context: Omit<AlertContext, 'limit' | 'activeSince'>,
+    activeSince: ActiveSince,
+    leapt: boolean,
+  ): { failed: number; missed: number } {
     const { elapsed = () => 0 } = this.#ports;
+    const late = this.#late(t);
+    const missed = leapt ? 0 : Math.max(0, Math.floor(late / this.intervalMs));
+    if (late >= -this.intervalMs / 10) this.#next = (leapt ? t : t - late) + (missed + 1) * this.intervalMs;
+    this.#putOff = false;
     this.#last = t;
     let failed = 0;
     const began = elapsed();
@@ -101,7 +151,13 @@ export class GroupRunner {
     }
     this.#outcome.at = t;
     this.#outcome.took = (before - began) / 1000;
-    return failed;
+    return { failed, missed: missed * this.#rules.length };
+  }
+
+  /** How far `t` is behind the time of the next evaluation, ms; negative before it. */
+  #late(t: number): number {
+    const steppedBack = this.#last !== undefined && t < this.#last;
+    return this.#next === undefined || steppedBack ? 0 : t - this.#next;
   }
 
   #evaluate(
@@ -166,6 +222,12 @@ export class GroupRunner {
       state.last.error = error instanceof Error ? error.message : String(error);
     this.#ports.onError(error, { group: this.group.name, rule: state.rule.name, step });
   }
+}
+
+/** What makes a rule the same one after its file has changed. */
+function ruleKey(rule: Rule): string {
+  const labels = rule.kind === 'alert' ? rule.labels.map(([name, { text }]) => [name, text]) : rule.labels;
+  return JSON.stringify([rule.kind, rule.name, labels]);
 }
 
 export type ActiveSince = (

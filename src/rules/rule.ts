@@ -40,7 +40,7 @@ export interface RuleGroup {
   readonly file: string;
   /** Evaluation interval in ms; undefined where the file leaves it to the agent. */
   readonly intervalMs: number | undefined;
-  /** Most alerts or series that one rule may give; 0 = no limit. */
+  /** Most alerts or series that one rule may give; 0 and less = no limit. */
   readonly limit: number;
   /** How far back the group looks, ms. */
   readonly queryOffsetMs: number;

@@ -65,7 +65,7 @@ describe('one alert', () => {
       '  - {alert: A, expr: x, labels: {severity: page}, annotations: {s: "{{ $value }}"}}\n',
     );
     results.x = [sample({ __name__: 'up', job: 'w' }, 2)];
-    assert.deepEqual(rules.evaluate(at(0)), { succeeded: 1, failed: 0, missed: 0 });
+    assert.deepEqual(rules.evaluate(at(0)), { succeeded: 1, failed: 0, missed: 0, deferred: 0 });
     const labels = { alertname: 'A', job: 'w', severity: 'page' };
     assert.deepEqual(seen, [
       {
@@ -203,7 +203,7 @@ describe('rules of a group', () => {
     results = { x: [sample({})], y: [sample({})] };
     rules.evaluate(at(0));
     results.x = new Error('broken');
-    assert.deepEqual(rules.evaluate(at(5)), { succeeded: 1, failed: 1, missed: 0 });
+    assert.deepEqual(rules.evaluate(at(5)), { succeeded: 1, failed: 1, missed: 0, deferred: 0 });
     assert.deepEqual(failures, [['broken', { group: 'g', rule: 'A', step: 'evaluate' }]]);
     assert.equal(rules.alerts().length, 1);
     assert.deepEqual(ended, []);
@@ -254,7 +254,7 @@ describe('rules of a group', () => {
       runsFor: fault,
     });
     results.x = [sample({})];
-    assert.deepEqual(rules.evaluate(at(0)), { succeeded: 0, failed: 2, missed: 0 });
+    assert.deepEqual(rules.evaluate(at(0)), { succeeded: 0, failed: 2, missed: 0, deferred: 0 });
     const steps = ['runs', 'notify', 'append'] as const;
     const wanted = ['A', 'B'].flatMap((rule) => steps.map((step) => ['fault', { group: 'g', rule, step }]));
     assert.deepEqual(failures, wanted);
@@ -334,8 +334,12 @@ describe('what a reader sees of the rules', () => {
   test('then their state, health and times; an error is gone once the rule works again', () => {
     let clock = 0;
     const rules = manager(RULES, GROUP, { elapsed: () => (clock += 250) });
+    const evaluate = (seconds: number) => {
+      clock = seconds * 1000;
+      rules.evaluate(at(seconds));
+    };
     results = { x: [sample({ i: '1' })], y: new Error('broken') };
-    rules.evaluate(at(0));
+    evaluate(0);
     const look = () =>
       rules
         .describe()[0]!
@@ -356,7 +360,7 @@ describe('what a reader sees of the rules', () => {
       [0.5, 0.25, 0.25],
     );
     results.y = [];
-    for (const seconds of [10, 20]) rules.evaluate(at(seconds));
+    for (const seconds of [10, 20]) evaluate(seconds);
     assert.deepEqual(look(), [
       ['ok', '', 'firing', ['firing'], at(20)],
       ['ok', '', 'inactive', [], at(20)],
@@ -391,7 +395,7 @@ describe('when groups are due', () => {
   test('intervals that passed unused are counted', () => {
     const rules = manager('  - {alert: A, expr: x}\n  - {alert: B, expr: x}\n');
     rules.evaluate(at(0));
-    assert.deepEqual(rules.evaluate(at(23)), { succeeded: 2, failed: 0, missed: 6 });
+    assert.deepEqual(rules.evaluate(at(23)), { succeeded: 2, failed: 0, missed: 6, deferred: 0 });
     assert.deepEqual(evaluations(rules, 24, 25), [0, 2]);
   });
 
