@@ -12,6 +12,8 @@ export interface EvaluateOptions {
   readonly subqueryStepMs?: number;
   /** Samples and steps that one query may take, all in all, before it is refused. Default 50 million. */
   readonly maxSamples?: number;
+  /** Told of samples and steps as they are taken: what it throws ends the evaluation, as where time has run out. */
+  readonly onTaken?: (samples: number) => void;
   /** What `start()` and `end()` mean where only a part of a range is evaluated, ms. Default: the times of the call. */
   readonly startMs?: number;
   readonly endMs?: number;
@@ -109,11 +111,12 @@ const NONE: Labels = {};
 
 function contextOf(queryable: Queryable, from: number, to: number, options: EvaluateOptions): Context {
   const { lookbackMs = LOOKBACK_MS, subqueryStepMs = SUBQUERY_STEP_MS, maxSamples = MAX_SAMPLES } = options;
-  const { startMs = from, endMs = to } = options;
+  const { onTaken, startMs = from, endMs = to } = options;
   let read = 0;
   const count = (samples: number): void => {
     read += samples;
     if (read > maxSamples) throw evaluationError(`query would read more than ${maxSamples} samples`);
+    onTaken?.(samples);
   };
   return { queryable, lookbackMs, subqueryStepMs, startMs, endMs, count };
 }
