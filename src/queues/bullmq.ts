@@ -1,0 +1,209 @@
+import { age, depth, endsOf, inFlight, overdue, reading, sizes } from './job-list.ts';
+import { Priorities } from './priorities.ts';
+import { elements, integer, literal, scanned, text } from './reply.ts';
+import type {
+  Command,
+  Discovery,
+  DiscoveryStep,
+  InstanceReader,
+  InstanceReading,
+  Poll,
+  QueueReader,
+  QueueRef,
+  QueueSystem,
+  Reading,
+} from './system.ts';
+import { together } from './together.ts';
+
+/** Keys that one step of the search passes. */
+export const SCAN_COUNT = 1000;
+/** More connections than these are not listed: the list is as long. */
+const MAX_CLIENTS = 1000;
+
+/** BullMQ 5 and 6 on Redis. */
+export const bullmq: QueueSystem = {
+  name: 'bullmq',
+  prefix: 'bull',
+  discovery: (prefix) => new MetaScan(prefix),
+  reader: (queue) => new BullMqReader(queue),
+  instance: (prefix) => new Workers(prefix),
+};
+
+/** A turn of what is not asked at every poll: at most three commands. */
+type Turn = (nowMs: number) => Poll<void>;
+
+/**
+ * Seven commands at every poll, for how much waits and how long; and three that change from poll to poll, for what moves slower. So a
+ * queue's every figure is at most four polls old, or eight where there are priorities.
+ */
+class BullMqReader implements QueueReader {
+  readonly #key: string;
+  readonly #priorities: Priorities;
+  readonly #turns: readonly Turn[];
+  readonly #known = new Map<Turn, readonly Reading[]>();
+  #turn = 0;
+  #atPriorities = false;
+  /** BullMQ 5 moves the waiting jobs into the list `paused`; 6 leaves them where they are. Undefined: nobody has said. */
+  #major: number | undefined;
+  #paused = false;
+  #prioritized: number | undefined;
+  /** Whether anything of the queue is there besides jobs. */
+  #exists = true;
+
+  constructor({ prefix, name }: QueueRef) {
+    this.#key = `${prefix}:${name}:`;
+    this.#priorities = new Priorities(this.#key);
+    this.#turns = [
+      (now) => this.#later(now),
+      () => this.#meta(),
+      (now) => this.#flight(now),
+      () => this.#ended(),
+    ];
+  }
+
+  *poll(nowMs: number): Poll<readonly Reading[]> {
+    const [now] = yield* together([this.#ready(nowMs), this.#next()(nowMs)]);
+    const readings = [...now, ...[...this.#known.values()].flat(), ...this.#priorities.readings()];
+    const empty = readings.every(({ metric, value }) => metric !== 'queue.depth' || value === 0);
+    return empty && !this.#exists ? [] : readings;
+  }
+
+  #next(): Turn {
+    this.#atPriorities = !this.#atPriorities && (this.#prioritized ?? 0) > 0;
+    if (this.#atPriorities) return (now) => this.#priorities.look(now);
+    return this.#turns[this.#turn++ % this.#turns.length]!;
+  }
+
+  *#ready(nowMs: number): Poll<readonly Reading[]> {
+    const old = this.#major === undefined || this.#major < 6;
+    const [list, other] = old && this.#paused ? (['paused', 'wait'] as const) : (['wait', 'paused'] as const);
+    const [ends, [active], [rest]] = yield* together([
+      endsOf(this.#key, list),
+      ask([['LLEN', `${this.#key}active`]]),
+      ask(old ? [['LLEN', this.#key + other]] : []),
+    ]);
+    const readings: Reading[] = [];
+    if (active !== undefined) readings.push(depth('active', active));
+    const { length, sinceMs } = ends;
+    if (length === undefined || this.#prioritized === undefined || (old && rest === undefined))
+      return readings;
+    const waiting = length + (rest ?? 0);
+    readings.push(depth('ready', waiting + this.#prioritized));
+    const ages = [sinceMs === undefined ? undefined : age(nowMs, sinceMs), this.#priorities.oldest];
+    const known = ages.filter((seconds) => seconds !== undefined);
+    if (known.length > 0) readings.push(reading('queue.ready.oldest', Math.max(...known)));
+    else if (waiting + this.#prioritized === 0) readings.push(reading('queue.ready.oldest', 0));
+    return readings;
+  }
+
+  *#later(nowMs: number): Poll<void> {
+    const [late, delayed, [prioritized]] = yield* together([
+      overdue(this.#key, nowMs),
+      sizes([['scheduled', ['ZCARD', `${this.#key}delayed`]]]),
+      ask([['ZCARD', `${this.#key}prioritized`]]),
+    ]);
+    this.#prioritized = prioritized;
+    if (prioritized === 0) this.#priorities.clear();
+    this.#keep(0, [...late, ...delayed]);
+  }
+
+  *#meta(): Poll<void> {
+    const [meta, id] = yield [
+      ['HMGET', `${this.#key}meta`, 'paused', 'concurrency', 'version'],
+      ['GET', `${this.#key}id`],
+    ];
+    const fields = elements(meta);
+    if (fields.length === 0) {
+      this.#keep(1, []);
+      return;
+    }
+    const [paused, concurrency, version] = fields;
+    this.#paused = integer(paused) === 1;
+    const said = /:(\d+)\./.exec(text(version) ?? '')?.[1];
+    this.#major = said === undefined ? undefined : Number(said);
+    const added = integer(id);
+    this.#exists = added !== undefined || fields.some((field) => field !== null);
+    const capacity = integer(concurrency);
+    this.#keep(1, [
+      reading('queue.paused', this.#paused ? 1 : 0),
+      ...(capacity === undefined ? [] : [reading('queue.capacity', capacity)]),
+      ...(added === undefined ? [] : [reading('queue.tasks.enqueued', added)]),
+    ]);
+  }
+
+  *#flight(nowMs: number): Poll<void> {
+    this.#keep(2, yield* inFlight(this.#key, nowMs));
+  }
+
+  *#ended(): Poll<void> {
+    this.#keep(
+      3,
+      yield* sizes([
+        ['dead', ['ZCARD', `${this.#key}failed`]],
+        ['completed', ['ZCARD', `${this.#key}completed`]],
+        ['blocked', ['ZCARD', `${this.#key}waiting-children`]],
+      ]),
+    );
+  }
+
+  #keep(turn: number, readings: readonly Reading[]): void {
+    this.#known.set(this.#turns[turn]!, readings);
+  }
+}
+
+function* ask(commands: readonly Command[]): Poll<(number | undefined)[]> {
+  if (commands.length === 0) return [];
+  return (yield commands).map(integer);
+}
+
+/** Goes through the store for `<prefix>:<queue>:meta`; a queue name has no colon. */
+class MetaScan implements Discovery {
+  readonly #prefix: string;
+  #cursor = '0';
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  *step(): Poll<DiscoveryStep> {
+    const pattern = `${literal(this.#prefix)}:*:meta`;
+    const [reply] = yield [['SCAN', this.#cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'hash']];
+    const page = scanned(reply);
+    if (page === undefined) return { found: [], complete: false };
+    this.#cursor = page.cursor;
+    const found = page.found.flatMap((key) => {
+      const name = text(key)!.slice(this.#prefix.length + 1, -':meta'.length);
+      return name === '' || name.includes(':') ? [] : [{ prefix: this.#prefix, name }];
+    });
+    return { found, complete: page.cursor === '0' };
+  }
+}
+
+/** Workers give their connections names: `<prefix>:<queue in base64>`, and `:w:<worker>` where they have one. */
+class Workers implements InstanceReader {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  *poll(): Poll<readonly InstanceReading[]> {
+    const [info] = yield [['INFO', 'clients']];
+    const connected = Number(/connected_clients:(\d+)/.exec(text(info) ?? '')?.[1]);
+    // Not known, or too many.
+    if (!(connected <= MAX_CLIENTS)) return [];
+    const [list] = yield [['CLIENT', 'LIST', 'TYPE', 'NORMAL']];
+    const workers = new Map<string, number>();
+    for (const [, client] of (text(list) ?? '').matchAll(/ name=(\S+)/g)) {
+      if (!client!.startsWith(`${this.#prefix}:`)) continue;
+      const [, base64] = /^([A-Za-z0-9+/=]+)(?::w:.*)?$/.exec(client!.slice(this.#prefix.length + 1)) ?? [];
+      if (base64 === undefined) continue;
+      const name = Buffer.from(base64, 'base64').toString('utf8');
+      workers.set(name, (workers.get(name) ?? 0) + 1);
+    }
+    return [...workers].map(([name, count]) => ({
+      ...reading('queue.workers', count),
+      queue: { prefix: this.#prefix, name },
+    }));
+  }
+}

@@ -1,0 +1,241 @@
+import type { Registry } from '../store/registry.ts';
+import { Gauges } from './gauges.ts';
+import { Lease, type Role, STANDBY_LOOKS } from './lease.ts';
+import type { Connect } from './link.ts';
+import { errorIn, type Outcome, outcomeOf } from './outcome.ts';
+import type { Link } from './pipelines.ts';
+import { elements, integer, text } from './reply.ts';
+import { Scope } from './scope.ts';
+import { Search } from './search.ts';
+import type { Poll, QueueSystem, Reply } from './system.ts';
+import { instanceName, type RedisTarget } from './target.ts';
+import { together } from './together.ts';
+
+export interface RedisWatcherOptions {
+  readonly target: RedisTarget;
+  readonly registry: Registry;
+  readonly connect: Connect;
+  /** Time between two polls, ms; it grows while Redis is slow or busy. */
+  readonly intervalMs: number;
+  /** Unique among all agents. */
+  readonly owner: string;
+  /** Whether to poll, too, where Redis takes no writes, so that no leader can be agreed upon. */
+  readonly leaderless: boolean;
+  /** Steps of the search for queues in one poll. */
+  readonly searchSteps: number;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Watching {
+  readonly scope: Scope;
+  readonly lease: Lease;
+  readonly search: Search;
+  role: Role | undefined;
+}
+
+/** A poll may take this share of the time until the next. */
+const MAX_SHARE = 0.1;
+/** Share of a core that Redis may be busy before it is asked less often, and by what factor. */
+const BUSY = 0.75;
+const RELIEF = 3;
+const MAX_INTERVAL_MS = 60_000;
+
+/** Watches the queues of one Redis, one poll at a time. */
+export class RedisWatcher {
+  readonly #options: RedisWatcherOptions;
+  readonly #instance: string;
+  readonly #gauges: Gauges;
+  readonly #scopes = new Map<string, Watching>();
+  #link: Link | undefined;
+  /** For leases, where reading is from a replica. */
+  #primary: Link | undefined;
+  #failures = 0;
+  #intervalMs: number;
+  #cpu: { seconds: number; atMs: number } | undefined;
+
+  constructor(options: RedisWatcherOptions) {
+    this.#options = options;
+    this.#intervalMs = options.intervalMs;
+    this.#instance = instanceName(options.target);
+    this.#gauges = new Gauges(options.registry);
+  }
+
+  /** Watches a system under a prefix. `search` finds queues; others are added by name. */
+  scope(system: QueueSystem, prefix: string): Scope {
+    const { registry, owner, onError, searchSteps } = this.#options;
+    const name = `${system.name}:${prefix}`;
+    const known = this.#scopes.get(name);
+    if (known !== undefined) return known.scope;
+    const scope = new Scope({ system, prefix, instance: this.#instance, registry, onError });
+    this.#scopes.set(name, {
+      scope,
+      lease: new Lease(name, owner),
+      search: new Search(scope, searchSteps),
+      role: undefined,
+    });
+    return scope;
+  }
+
+  /** Polls once. Never throws. @returns ms until the next poll */
+  async poll(): Promise<number> {
+    const started = this.#options.now();
+    try {
+      await this.#poll(started);
+      this.#failures = 0;
+    } catch (error) {
+      this.#failures++;
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    const took = this.#options.now() - started;
+    const leads = [...this.#scopes.values()].some(({ role }) => role === 'leader');
+    const wait = this.#nextMs(leads);
+    this.#set('taskwarden.redis.poll.interval', this.#intervalMs / 1000);
+    this.#set('taskwarden.redis.poll.duration', took / 1000);
+    this.#gauges.endRound();
+    return Math.max(0, wait - took);
+  }
+
+  /** Gives leases back and closes the connections. */
+  async stop(): Promise<void> {
+    const link = this.#primary ?? this.#link;
+    if (link !== undefined) {
+      const release = together([...this.#scopes.values()].map(({ lease }) => lease.release()));
+      await this.#run(link, release).catch(() => {});
+    }
+    this.#close();
+  }
+
+  async #poll(started: number): Promise<void> {
+    const link = await this.#connected();
+    const [time, info] = await this.#send(link, [['TIME'], ['INFO', 'cpu']]);
+    if (time instanceof Error) throw time;
+    this.#adapt(started, info);
+    await this.#elect(started, link);
+    const clock = elements(time);
+    const redisMs = (integer(clock[0]) ?? 0) * 1000 + (integer(clock[1]) ?? 0) / 1000;
+    const leading = [...this.#scopes.values()].filter(({ role }) => this.#mayPoll(role));
+    for (const { search } of leading)
+      await search.run((poll, node) => this.#run(link, poll, node), link.nodes());
+    await this.#run(link, together(leading.map(({ scope }) => scope.poll(redisMs))));
+    this.#publishRoles();
+  }
+
+  #mayPoll(role: Role | undefined): boolean {
+    return role === 'leader' || (role === 'refused' && this.#options.leaderless);
+  }
+
+  async #elect(started: number, link: Link): Promise<void> {
+    const all = [...this.#scopes.values()];
+    const where = this.#primary ?? link;
+    const renewals = together(all.map(({ lease }) => lease.renew(started, this.#intervalMs)));
+    const roles = await this.#run(where, renewals);
+    for (const [at, watching] of all.entries()) {
+      watching.role = roles[at]!;
+      if (!this.#mayPoll(watching.role)) watching.scope.silence();
+    }
+  }
+
+  #publishRoles(): void {
+    const roles = [...this.#scopes.values()].map(({ role }) => role);
+    const polls = roles.some((role) => this.#mayPoll(role));
+    const refused = !polls && roles.includes('refused');
+    this.#status(polls || roles.length === 0 ? 'ok' : refused ? 'readonly' : 'standby');
+    this.#set('taskwarden.redis.leader', polls ? 1 : 0);
+  }
+
+  /** Who led goes on to speak for the queues of a Redis that fails; who stood by keeps silent about them. */
+  #fail(error: Error): void {
+    const outcome = outcomeOf(error);
+    if (outcome === 'error') this.#options.onError(error);
+    this.#close();
+    let spoke: boolean | undefined;
+    for (const { scope, role } of this.#scopes.values()) {
+      if (role === 'standby') scope.silence();
+      else scope.fail(outcome);
+      if (role !== undefined) spoke = spoke === true || this.#mayPoll(role);
+    }
+    this.#status(outcome);
+    if (spoke !== undefined) this.#set('taskwarden.redis.leader', spoke ? 1 : 0);
+  }
+
+  #nextMs(leads: boolean): number {
+    if (this.#failures > 0) {
+      const backoff = this.#options.intervalMs * 2 ** Math.min(this.#failures - 1, 6);
+      // Many agents lose the same Redis at the same moment.
+      return (
+        Math.min(backoff, Math.max(MAX_INTERVAL_MS, this.#options.intervalMs)) * (0.75 + Math.random() / 2)
+      );
+    }
+    return this.#intervalMs * (leads ? 1 : STANDBY_LOOKS);
+  }
+
+  /** Asks less often what is slow to answer or busy, and more often again when it is neither. */
+  #adapt(started: number, info: Reply | undefined): void {
+    const { intervalMs, now } = this.#options;
+    const latency = now() - started;
+    let wanted = Math.max(intervalMs, latency / MAX_SHARE);
+    const load = this.#load(text(info));
+    if (load !== undefined && load > BUSY) wanted = Math.max(wanted, intervalMs * RELIEF);
+    const most = Math.max(MAX_INTERVAL_MS, intervalMs);
+    this.#intervalMs = Math.min(most, wanted > this.#intervalMs ? wanted : (this.#intervalMs + wanted) / 2);
+    if (this.#intervalMs < intervalMs * 1.05) this.#intervalMs = intervalMs;
+  }
+
+  /** Share of a core that Redis used since the last poll. */
+  #load(info: string | undefined): number | undefined {
+    const used = [...(info ?? '').matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, s]) => Number(s));
+    if (used.length < 2) return undefined;
+    const seconds = used.reduce((sum, s) => sum + s, 0);
+    const before = this.#cpu;
+    const atMs = this.#options.now();
+    this.#cpu = { seconds, atMs };
+    if (before === undefined || seconds < before.seconds || atMs <= before.atMs) return undefined;
+    return (seconds - before.seconds) / ((atMs - before.atMs) / 1000);
+  }
+
+  async #connected(): Promise<Link> {
+    const { target, connect } = this.#options;
+    this.#link ??= await connect(target);
+    if (target.readFrom === 'replica' && target.mode === 'sentinel')
+      this.#primary ??= await connect({ ...target, readFrom: 'primary' });
+    return this.#link;
+  }
+
+  /** A conversation to its end. */
+  async #run<Learnt>(link: Link, poll: Poll<Learnt>, node?: number): Promise<Learnt> {
+    let step = poll.next();
+    while (step.done !== true) step = poll.next(await this.#send(link, step.value, node));
+    return step.value;
+  }
+
+  async #send(link: Link, commands: Parameters<Link['send']>[0], node?: number): Promise<Reply[]> {
+    if (commands.length === 0) return [];
+    this.#options.registry.add(
+      'taskwarden.redis.commands',
+      { 'redis.instance': this.#instance },
+      commands.length,
+    );
+    const replies = await link.send(commands, node);
+    const error = errorIn(replies);
+    // These hold for every command: to go on would only ask the same again.
+    if (error !== undefined && ['loading', 'noauth', 'maxclients'].includes(outcomeOf(error))) throw error;
+    return replies;
+  }
+
+  #status(outcome: Outcome): void {
+    this.#set('taskwarden.redis.status', 1, { 'queue.poll.outcome': outcome });
+  }
+
+  #set(metric: Parameters<Gauges['set']>[0], value: number, own: Record<string, string> = {}): void {
+    this.#gauges.set(metric, own, value, { 'redis.instance': this.#instance });
+  }
+
+  #close(): void {
+    this.#link?.close();
+    this.#primary?.close();
+    this.#link = undefined;
+    this.#primary = undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import { hostname } from 'node:os';
+import { monotonicMs } from '../model/clock.ts';
+import type { Registry } from '../store/registry.ts';
+import { connect } from './link.ts';
+import { RedisWatcher } from './redis-watcher.ts';
+import { loadSystem } from './systems.ts';
+import type { RedisTarget } from './target.ts';
+
+export interface QueueWatcherOptions {
+  readonly registry: Registry;
+  /** Time between two polls of a Redis, ms. */
+  readonly intervalMs: number;
+  /** Polls where no leader can be agreed upon; a worker among many rather leaves it. */
+  readonly leaderless: boolean;
+  /** Steps of the search for queues in one poll. */
+  readonly searchSteps: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Which queues of a Redis to watch. */
+export interface QueueSelection {
+  /** As `messaging.system` has it. */
+  readonly system: string;
+  /** Default: the system's own. */
+  readonly prefix?: string | undefined;
+  /** Watched whether found or not. */
+  readonly queues: readonly string[];
+}
+
+/** Watches the queues of any number of Redis instances, each at its own pace. */
+export class QueueWatcher {
+  readonly #options: QueueWatcherOptions;
+  readonly #owner = `${hostname()}:${process.pid}:${crypto.randomUUID()}`;
+  readonly #watchers = new Map<string, RedisWatcher>();
+  readonly #timers = new Map<RedisWatcher, NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(options: QueueWatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Watches queues, from now on. What is watched already is so once. */
+  async add(target: RedisTarget, { system: name, prefix, queues }: QueueSelection): Promise<void> {
+    const system = await loadSystem(name);
+    if (system === undefined || this.#stopped) return;
+    const key = JSON.stringify(target);
+    let watcher = this.#watchers.get(key);
+    if (watcher === undefined) {
+      watcher = new RedisWatcher({ ...this.#options, target, connect, owner: this.#owner, now: monotonicMs });
+      this.#watchers.set(key, watcher);
+      this.#next(watcher, 0);
+    }
+    const scope = watcher.scope(system, prefix ?? system.prefix);
+    for (const queue of queues) scope.add(queue, true);
+  }
+
+  /** Ends the polls, and gives the leases back so that another agent can take over at once. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.all([...this.#watchers.values()].map((watcher) => watcher.stop()));
+  }
+
+  #next(watcher: RedisWatcher, ms: number): void {
+    const poll = async (): Promise<void> => {
+      const wait = await watcher.poll();
+      if (!this.#stopped) this.#next(watcher, wait);
+    };
+    this.#timers.set(
+      watcher,
+      setTimeout(() => void poll(), ms),
+    );
+  }
+}
