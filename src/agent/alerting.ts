@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition, RunReference } from '../model/alert.ts';
 import { monotonicMs } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
-import type { Sample } from '../model/queryable.ts';
+import type { Queryable, Sample } from '../model/queryable.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
 import { evaluateInstant } from '../promql/evaluate.ts';
 import { compile, type Expression } from '../promql/promql.ts';
@@ -75,6 +75,11 @@ export class Alerting {
     count('failure', failed);
     count('missed', missed);
     this.#registry.set('taskwarden.rules.evaluation.duration', {}, (performance.now() - started) / 1000);
+  }
+
+  /** The history of every series, for queries. */
+  get queryable(): Queryable {
+    return this.#store;
   }
 
   /** Pending and firing alerts. */

@@ -19,7 +19,7 @@ import { Sources } from './sources.ts';
 import { Watchdog } from './watchdog.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
-const MEMORY_CHECK_MS = 500;
+const MEMORY_CHECK_MS = 250;
 const FLUSH_MS = 900;
 /** Spans and alerts kept until there are exporters. */
 const MAX_UNSENT = 2048;
@@ -119,7 +119,7 @@ export class Pipeline {
     this.#tick(this.#urgent);
   }
 
-  /** Stage three: the OpenTelemetry exporters. */
+  /** Stage three: the OpenTelemetry exporters, and the HTTP API where it is configured. */
   async connect(): Promise<void> {
     const { Exporting } = await import('./exporting.ts');
     const alerting = this.#alerting;
@@ -132,6 +132,8 @@ export class Pipeline {
     this.#guard('export', () => this.#exporting?.warm());
     for (const send of this.#unsent.splice(0)) send(this.#exporting);
     this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
+    if (this.#config.http !== '' && alerting !== undefined)
+      await this.#guard('http', () => this.#serve(alerting));
   }
 
   /** Reads, evaluates and exports all that there is, within a second. */
@@ -139,6 +141,12 @@ export class Pipeline {
     this.#tick(true);
     this.#exportMetrics();
     await this.#exporting?.flush(FLUSH_MS);
+  }
+
+  async #serve(alerting: Alerting): Promise<void> {
+    const { openHttp } = await import('./http.ts');
+    const [config, registry, resource] = [this.#config, this.#registry, this.#resource];
+    openHttp({ config, registry, resource, alerting, now: this.#now, guard: this.#guard });
   }
 
   #export(send: (to: Exporting) => void): void {

@@ -82,4 +82,37 @@ export const AGENT_METRICS = {
     description: 'CPU time of the agent thread.',
     quality: 'From Node.js.',
   },
+  'taskwarden.http.port': {
+    kind: 'gauge',
+    unit: '{port}',
+    source: 'taskwarden',
+    attributes: [],
+    description:
+      'TCP port of the HTTP API, where it is configured; 0 while another process has the configured one.',
+    quality: 'Exact.',
+  },
+  'taskwarden.http.listen.failures': {
+    kind: 'counter',
+    unit: '{attempt}',
+    source: 'taskwarden',
+    attributes: [],
+    description: 'Attempts of the HTTP API to listen that failed, as its port was in use.',
+    quality: 'Exact.',
+  },
+  'taskwarden.http.requests': {
+    kind: 'counter',
+    unit: '{request}',
+    source: 'taskwarden',
+    attributes: ['http.response.status_code'],
+    description: 'Requests to the HTTP API by the status code of the answer.',
+    quality: 'Exact.',
+  },
+  'taskwarden.http.connections.dropped': {
+    kind: 'counter',
+    unit: '{connection}',
+    source: 'taskwarden',
+    attributes: [],
+    description: 'Connections to the HTTP API that were closed at once, as there were too many.',
+    quality: 'Exact.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
