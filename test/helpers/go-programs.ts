@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -12,16 +13,15 @@ const COLLECTOR_VERSION = 'v0.155.0';
 const PROMETHEUS_VERSION = 'v0.316.0';
 const MANIFEST = resolve(import.meta.dirname, '../interop/collector/manifest.yaml');
 
+const ASYNQ = resolve(import.meta.dirname, '../interop/asynq');
+
 const COLLECTOR = `otelcol-${COLLECTOR_VERSION}`;
 const PROMETHEUS = `prometheus-${PROMETHEUS_VERSION}`;
 
 /** Why the programs cannot be had here, or false when they can: fit for the `skip` option of a test. */
 export function goMissing(): string | false {
   if ([COLLECTOR, PROMETHEUS].every((name) => existsSync(join(cache(), name)))) return false;
-  const found = spawnSync('go', ['version'], { stdio: 'ignore' });
-  return found.error === undefined && found.status === 0
-    ? false
-    : 'Go is not installed, so the collector and Prometheus 3 cannot be built';
+  return goPresent() ? false : 'Go is not installed, so the collector and Prometheus 3 cannot be built';
 }
 
 /** Path of an OpenTelemetry collector with the components that otel-collector.yaml uses. */
@@ -56,6 +56,37 @@ export function promtool3Built(): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
+/** Folders of test/interop/asynq, each a Go module of one program. */
+const ASYNQ_PROGRAMS = { asynq: '.', 'asynq-0.18': 'v0.18' } as const;
+
+/** Why asynq's programs cannot be had here, or false when they can. */
+export function asynqMissing(): string | false {
+  return goPresent() ||
+    Object.keys(ASYNQ_PROGRAMS).every((name) => existsSync(join(cache(), asynqFolder(name))))
+    ? false
+    : 'Go is not installed, so workers of asynq cannot be built';
+}
+
+/** Path of a program of test/interop/asynq: the worker, client and inspector of asynq 0.26, or a worker of 0.18. */
+export async function asynqBinary(name: keyof typeof ASYNQ_PROGRAMS): Promise<string> {
+  const folder = await built(asynqFolder(name), async (work) => {
+    await cp(join(ASYNQ, ASYNQ_PROGRAMS[name]), join(work, 'source'), { recursive: true });
+    await go(join(work, 'source'), ['build', '-o', join(work, 'dist', name), '.']);
+    return join(work, 'dist');
+  });
+  return join(folder, name);
+}
+
+/** A name that changes with the sources. */
+function asynqFolder(name: string): string {
+  const folder = join(ASYNQ, ASYNQ_PROGRAMS[name as keyof typeof ASYNQ_PROGRAMS]);
+  const hash = createHash('sha256');
+  for (const file of readdirSync(folder).sort()) {
+    if (/\.go$|^go\./.test(file)) hash.update(file).update(readFileSync(join(folder, file)));
+  }
+  return `${name}-${hash.digest('hex').slice(0, 12)}`;
+}
+
 /** The cached folder of that name; `make` builds in a scratch folder and names the part of it to keep. */
 async function built(name: string, make: (work: string) => Promise<string>): Promise<string> {
   const folder = join(cache(), name);
@@ -76,6 +107,12 @@ async function built(name: string, make: (work: string) => Promise<string>): Pro
 
 function cache(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'taskwarden');
+}
+
+/** Whether the Go tool can be run. */
+function goPresent(): boolean {
+  const found = spawnSync('go', ['version'], { stdio: 'ignore' });
+  return found.error === undefined && found.status === 0;
 }
 
 /** Runs the Go tool at low priority; rejects with the end of its output when it fails. */

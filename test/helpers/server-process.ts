@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 
 /** A server of another make that a test starts and stops. */
 export interface ServerProcess {
+  readonly pid: number;
   /** Everything it has written so far, both streams. */
   output(): string;
   /** Fulfils when `ready` holds; rejects when the process ends first or `limitMs` have passed. */
@@ -13,7 +14,8 @@ export interface ServerProcess {
     limitMs?: number,
     everyMs?: number,
   ): Promise<void>;
-  stop(): Promise<void>;
+  /** Fulfils when it has ended by SIGTERM, or by what is given. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export function startServer(
@@ -40,6 +42,7 @@ export function startServer(
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   return {
+    pid: child.pid ?? -1,
     output: () => output,
     async until(what, ready, limitMs = 30_000, everyMs = 50) {
       const deadline = Date.now() + limitMs;
@@ -50,11 +53,11 @@ export function startServer(
         await new Promise((later) => setTimeout(later, everyMs));
       }
     },
-    async stop() {
+    async stop(signal = 'SIGTERM') {
       process.removeListener('exit', kill);
       if (ended()) return;
       const closed = once(child, 'close');
-      child.kill('SIGTERM');
+      child.kill(signal);
       await closed;
     },
   };

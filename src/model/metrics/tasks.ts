@@ -1,6 +1,9 @@
 import type { MetricDefinition } from './definition.ts';
 
 const TASK = ['messaging.system', 'messaging.destination.name', 'task.name'] as const;
+/** On tasks that a watcher sees in Redis, in whichever process they run. */
+const REDIS = ['redis.instance', 'queue.prefix'] as const;
+const WATCHED = [...TASK, ...REDIS] as const;
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
 const BLOCKS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 const BYTES = [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216] as const;
@@ -39,17 +42,19 @@ export const TASK_METRICS = {
     kind: 'updowncounter',
     unit: '{run}',
     source: 'taskwarden',
-    attributes: TASK,
+    attributes: WATCHED,
+    optional: REDIS,
     description: 'Handler runs in flight.',
-    quality: 'Exact at the moment of reading.',
+    quality: 'Exact at the moment of reading; of asynq, as its servers write it every 5 s.',
   },
   'task.active.oldest': {
     kind: 'gauge',
     unit: 's',
     source: 'taskwarden',
-    attributes: TASK,
+    attributes: WATCHED,
+    optional: REDIS,
     description: 'Age of the oldest handler run in flight; 0 when none is.',
-    quality: 'Exact at the moment of reading.',
+    quality: 'Exact at the moment of reading; of asynq, as its servers write it every 5 s.',
   },
   'task.wait.duration': {
     kind: 'histogram',

@@ -1,0 +1,68 @@
+import type { RunReference } from '../../model/alert.ts';
+import type { Labels } from '../../model/labels.ts';
+import { scanned, text } from '../reply.ts';
+import type { Discovery, DiscoveryStep, Poll, QueueRef, QueueSystem } from '../system.ts';
+import { Failures } from './failures.ts';
+import { AsynqInstanceReader, type Inspect } from './instance-reader.ts';
+import { AsynqQueueReader } from './queue-reader.ts';
+import { TypeNames } from './type-names.ts';
+
+export interface AsynqOptions {
+  readonly inspect?: Inspect | undefined;
+}
+
+export interface AsynqSystem extends QueueSystem {
+  instance(prefix: string): AsynqInstanceReader;
+  /** Tasks in flight, or lost with their server, that an alert with these labels speaks of. */
+  runsFor(labels: Labels): RunReference[];
+}
+
+/** hibiken/asynq on one Redis, 0.18 to 0.26. */
+export function createAsynq({ inspect }: AsynqOptions = {}): AsynqSystem {
+  const names = new TypeNames();
+  const failures = new Map<string, Failures>();
+  const instances: AsynqInstanceReader[] = [];
+  const failuresOf = (prefix: string): Failures => {
+    const own = failures.get(prefix) ?? new Failures(prefix, names);
+    failures.set(prefix, own);
+    return own;
+  };
+  return {
+    name: 'asynq',
+    prefix: 'asynq',
+    discovery: (prefix) => new QueueScan(prefix),
+    reader: (queue) =>
+      new AsynqQueueReader(queue, (sizes) => failuresOf(queue.prefix).observe(queue.name, sizes)),
+    instance(prefix) {
+      const reader = new AsynqInstanceReader({ prefix, names, failures: failuresOf(prefix), inspect });
+      instances.push(reader);
+      return reader;
+    },
+    runsFor: (labels) => instances.flatMap((reader) => reader.runsFor(labels)),
+  };
+}
+
+/** Names a step finds. */
+const SCAN_COUNT = 1000;
+
+/** asynq keeps the names of all queues that ever had a task, in a set. */
+class QueueScan implements Discovery {
+  readonly #prefix: string;
+  #cursor = '0';
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  *step(): Poll<DiscoveryStep> {
+    const [reply] = yield [['SSCAN', `${this.#prefix}:queues`, this.#cursor, 'COUNT', SCAN_COUNT]];
+    const step = scanned(reply);
+    if (step === undefined) return { found: [], complete: false };
+    this.#cursor = step.cursor;
+    const found = step.found.flatMap((member): QueueRef[] => {
+      const name = text(member);
+      return name === undefined ? [] : [{ prefix: this.#prefix, name }];
+    });
+    return { found, complete: step.cursor === '0' };
+  }
+}

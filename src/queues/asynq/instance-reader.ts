@@ -1,0 +1,91 @@
+import type { RunReference } from '../../model/alert.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { InstanceReader, InstanceReading, Poll } from '../system.ts';
+import { givenUp } from './deadlines.ts';
+import type { Failures } from './failures.ts';
+import { Fleet } from './fleet.ts';
+import {
+  flightReadings,
+  lostReadings,
+  scheduleReadings,
+  servingReadings,
+  workerReadings,
+} from './fleet-readings.ts';
+import { LostTasks } from './lost.ts';
+import { runsFor } from './runs.ts';
+import { Schedulers } from './schedulers.ts';
+import type { TypeNames } from './type-names.ts';
+import { type WorkerProcess, workersOf } from './workers.ts';
+
+/** Called with the worker processes of each poll; what it reads of them besides (CPU, memory, …) goes with the poll's readings. */
+export type Inspect = (workers: readonly WorkerProcess[], nowMs: number) => readonly InstanceReading[];
+
+export interface InstanceReaderOptions {
+  readonly prefix: string;
+  readonly names: TypeNames;
+  readonly failures: Failures;
+  readonly inspect?: Inspect | undefined;
+}
+
+/** Reads servers, the tasks in their hands, schedulers, and what the newest failures are. */
+export class AsynqInstanceReader implements InstanceReader {
+  readonly #options: InstanceReaderOptions;
+  readonly #fleet: Fleet;
+  readonly #lost: LostTasks;
+  readonly #schedulers: Schedulers;
+  readonly #givenUp = new Map<string, { queue: string; type: string; count: number }>();
+  #workers: readonly WorkerProcess[] = [];
+  #nowMs = 0;
+
+  constructor(options: InstanceReaderOptions) {
+    this.#options = options;
+    this.#fleet = new Fleet(options.prefix, options.names);
+    this.#lost = new LostTasks(options.prefix);
+    this.#schedulers = new Schedulers(options.prefix);
+  }
+
+  *poll(nowMs: number): Poll<readonly InstanceReading[]> {
+    const { prefix, names, failures, inspect } = this.#options;
+    this.#nowMs = nowMs;
+    const changes = yield* this.#fleet.poll(nowMs);
+    const readings: InstanceReading[] = [];
+    if (changes !== undefined) {
+      const { servers } = this.#fleet;
+      yield* this.#lost.poll(changes, servers);
+      this.#workers = workersOf(servers, nowMs);
+      for (const { queue, type } of givenUp(changes, nowMs)) {
+        const key = `${queue}\n${type}`;
+        const entry = this.#givenUp.get(key);
+        if (entry === undefined) this.#givenUp.set(key, { queue, type, count: 1 });
+        else entry.count++;
+      }
+      readings.push(
+        ...workerReadings(this.#workers),
+        ...servingReadings(this.#workers, prefix),
+        ...flightReadings(this.#workers, prefix),
+        ...lostReadings(this.#lost.tasks, prefix),
+        ...(inspect?.(this.#workers, nowMs) ?? []),
+      );
+    }
+    for (const { queue, type, count } of this.#givenUp.values()) {
+      const attributes = { 'task.name': type };
+      readings.push({
+        metric: 'task.deadline.exceeded',
+        attributes,
+        value: count,
+        queue: { prefix, name: queue },
+      });
+    }
+    yield* this.#schedulers.poll(nowMs);
+    const { entries } = this.#schedulers;
+    if (entries !== undefined) readings.push(...scheduleReadings(entries, (type) => names.of(type), nowMs));
+    yield* failures.poll();
+    readings.push(...failures.readings());
+    return readings;
+  }
+
+  /** Tasks that an alert with these labels speaks of, as the last poll found them. */
+  runsFor(labels: Labels): RunReference[] {
+    return runsFor(labels, this.#workers, this.#lost.tasks, this.#nowMs);
+  }
+}
