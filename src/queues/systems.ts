@@ -5,6 +5,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<QueueSystem>>> = {
   bullmq: async () => (await import('./bullmq.ts')).bullmq,
   bull: async () => (await import('./bull.ts')).bull,
   'bee-queue': async () => (await import('./bee-queue.ts')).beeQueue,
+  asynq: async () => (await import('./asynq/asynq.ts')).createAsynq(),
   'node-resque': async () => (await import('./resque.ts')).resque,
 };
 
