@@ -96,11 +96,11 @@ function instrument(
     shared,
     intervalMs: config.watch.interval,
     heapLimit: oldSpaceLimit(config.nodeOptions),
-    onBeat: (now, elapsed) => cpu.check(now, elapsed),
-    onRefresh: () => {
-      tasks.publish();
+    onBeat: (now, elapsed) => {
+      cpu.check(now, elapsed);
       answerGc(outbox);
     },
+    onRefresh: () => tasks.publish(),
     onError,
   });
   const hideSlot = exposeSlot();

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
@@ -21,13 +22,15 @@ import { Watchdog } from './watchdog.ts';
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
 const FLUSH_MS = 900;
+/** How often it is looked whether alerts are to be sent again. */
+const REMIND_MS = 5000;
 /** Spans and alerts kept until there are exporters. */
 const MAX_UNSENT = 2048;
 
 /**
  * Every stage of the agent, top to bottom, and what flows between them:
  *
- *     sources ─► ingest ─► registry ─► alerting (store, rules) ─► exporting (OTLP)
+ *     sources ─► ingest ─► registry ─► alerting (store, rules) ─► exporting (OTLP, Alertmanager)
  *        └─► watchdog ────────┘                                      ▲
  *     host, vitals, memory ───┘                spans ────────────────┘
  *
@@ -39,6 +42,7 @@ export class Pipeline {
   readonly #now: Clock = steadyClock();
   readonly #registry: Registry;
   readonly #guard: Guard;
+  readonly #warn: (text: string) => void;
   readonly #ingest: Ingest;
   readonly #evidence: Evidence;
   readonly #sources: Sources;
@@ -56,10 +60,8 @@ export class Pipeline {
     this.#resource = resourceAttributes(config.otel.serviceName, config.otel.resourceAttributes);
     this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: 2000 });
     beginAtZero(this.#registry);
-    this.#guard = createGuard(
-      this.#registry,
-      ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr,
-    );
+    this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
+    this.#guard = createGuard(this.#registry, this.#warn);
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#evidence = new Evidence(() => this.#sources.active());
     const handlers = {
@@ -121,17 +123,23 @@ export class Pipeline {
 
   /** Stage three: the OpenTelemetry exporters, and the HTTP API where it is configured. */
   async connect(): Promise<void> {
-    const { Exporting } = await import('./exporting.ts');
     const alerting = this.#alerting;
+    const [{ Exporting }, notifier] = await Promise.all([
+      import('./exporting.ts'),
+      this.#guard('notify', () => this.#openNotifier(alerting))?.catch(() => undefined),
+    ]);
     this.#exporting = new Exporting({
       config: this.#config,
       registry: this.#registry,
       resource: this.#resource,
       alerts: () => alerting?.alerts() ?? [],
+      notifier,
     });
     this.#guard('export', () => this.#exporting?.warm());
     for (const send of this.#unsent.splice(0)) send(this.#exporting);
     this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
+    if (notifier !== undefined)
+      this.#every(REMIND_MS, () => this.#guard('notify', () => this.#exporting?.remind()));
     if (this.#config.http !== '' && alerting !== undefined)
       await this.#guard('http', () => this.#serve(alerting));
   }
@@ -147,6 +155,15 @@ export class Pipeline {
     const { openHttp } = await import('./http.ts');
     const [config, registry, resource] = [this.#config, this.#registry, this.#resource];
     openHttp({ config, registry, resource, alerting, now: this.#now, guard: this.#guard });
+  }
+
+  /** Alertmanagers and webhooks, where there are any. */
+  async #openNotifier(alerting: Alerting | undefined): Promise<Notifier | undefined> {
+    const [config, registry, resource] = [this.#config, this.#registry, this.#resource];
+    if (alerting === undefined || config.alertmanagers.length + config.webhooks.length === 0)
+      return undefined;
+    const { openNotifier } = await import('./notifying.ts');
+    return openNotifier({ config, registry, resource, alerting, guard: this.#guard, warn: this.#warn });
   }
 
   #export(send: (to: Exporting) => void): void {

@@ -1,7 +1,7 @@
 export interface GcBudgetOptions {
   /** Greatest share of time that full collections may pause the main thread, above 0. */
   budget?: number;
-  /** Pause in ms beyond which no more collections are asked for: it would be felt by the jobs. */
+  /** Pause in ms that jobs would feel: two in a row beyond it, and no more collections are asked for. */
   longestPauseMs?: number;
   /** Time on the clock of `nowMs` from which the warm-up counts; the first call of `wants` when left out. */
   startMs?: number;
@@ -10,6 +10,8 @@ export interface GcBudgetOptions {
 const WARM_UP_MS = 5000;
 const SHORTEST_INTERVAL_MS = 1000;
 const LONGEST_IDLE_MS = 30_000;
+/** One long pause may be the machine's doing, two in a row are the heap's. */
+const LONG_PAUSES = 2;
 /** Collections whose heap afterwards decides whether memory is flat. */
 const WINDOW = 6;
 const GROWTH_BYTES = 192 * 1024;
@@ -27,6 +29,7 @@ export class GcBudget {
   #startMs: number | undefined;
   #lastMs: number | undefined;
   #pauseMs = 0;
+  #tooLong = 0;
   #after: number[] = [];
   #idleDoublings = 0;
   /** Highest heap in use since the last collection, in bytes. */
@@ -46,7 +49,7 @@ export class GcBudget {
     this.#highest = Math.max(this.#highest, usedHeap);
     if (nowMs - this.#startMs < WARM_UP_MS) return false;
     if (this.#lastMs === undefined) return true;
-    if (this.#pauseMs > this.#longestPauseMs) return false;
+    if (this.#tooLong >= LONG_PAUSES) return false;
     const waited = nowMs - this.#lastMs;
     const interval = Math.max(SHORTEST_INTERVAL_MS, this.#pauseMs / this.#budget);
     if (waited < interval) return false;
@@ -58,6 +61,7 @@ export class GcBudget {
   record(nowMs: number, pauseMs: number, usedHeapAfter: number): void {
     this.#lastMs = nowMs;
     this.#pauseMs = pauseMs;
+    this.#tooLong = pauseMs > this.#longestPauseMs ? this.#tooLong + 1 : 0;
     this.#after.push(usedHeapAfter);
     if (this.#after.length > WINDOW) this.#after.shift();
     if (this.#isFlat()) {
