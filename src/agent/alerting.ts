@@ -46,7 +46,8 @@ export class Alerting {
     this.#rules = createRuleManager({
       groups: loadRuleFiles(patterns, compile, config.cwd).groups,
       compile,
-      externalLabels: target,
+      externalLabels: { ...config.externalLabels, ...target },
+      ...(config.externalUrl !== '' && { externalUrl: config.externalUrl }),
       query: (expression, t) => this.#query(expression as Expression, t),
       append: (t, samples) => this.#store.append(t, samples),
       stale: (_t, labels) => this.#store.markStale(this.#store.series(labels)),
@@ -100,7 +101,7 @@ export class Alerting {
 }
 
 /** `job` and `instance`, as Prometheus makes them of an OTLP resource. */
-function targetLabels(resource: ResourceAttributes): Labels {
+export function targetLabels(resource: ResourceAttributes): Labels {
   const name = String(resource['service.name']);
   const namespace = resource['service.namespace'];
   return {

@@ -1,6 +1,7 @@
 import { alertPoints } from '../alerts/active-series.ts';
 import { alertLogRecord } from '../alerts/log-record.ts';
 import { isNews } from '../alerts/news.ts';
+import type { Notifier } from '../alerts/notifier.ts';
 import type { RunRecord } from '../bridge/inbox.ts';
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition } from '../model/alert.ts';
@@ -19,18 +20,22 @@ export interface ExportingOptions {
   readonly registry: Registry;
   readonly resource: ResourceAttributes;
   readonly alerts: () => Iterable<ActiveAlert>;
+  /** Where alerts go beside OTLP. */
+  readonly notifier?: Notifier | undefined;
 }
 
-/** The way out: spans, metrics and alerts over OTLP, as the OTEL_* variables say. */
+/** The way out: spans, metrics and alerts over OTLP, as the OTEL_* variables say, and alerts to their own servers. */
 export class Exporting {
   readonly #exporter: Exporter;
   readonly #reader: MetricsReader;
   readonly #runSpans = new RunSpanEncoder();
   readonly #alerts: () => Iterable<ActiveAlert>;
+  readonly #notifier: Notifier | undefined;
 
-  constructor({ config, registry, resource, alerts }: ExportingOptions) {
+  constructor({ config, registry, resource, alerts, notifier }: ExportingOptions) {
     this.#reader = new MetricsReader(registry);
     this.#alerts = alerts;
+    this.#notifier = notifier;
     this.#exporter = createExporter({
       exporters: config.otel.exporters,
       protocols: config.otel.protocols,
@@ -59,7 +64,14 @@ export class Exporting {
 
   /** Sends an alert that began to fire or ended; what is only pending is in the metrics. */
   alert(transition: AlertTransition): void {
-    if (isNews(transition)) this.#exporter.logs([alertLogRecord(transition)]);
+    if (!isNews(transition)) return;
+    this.#exporter.logs([alertLogRecord(transition)]);
+    this.#notifier?.transition(transition);
+  }
+
+  /** Repeats alerts where they would be taken as ended otherwise; to be called every few seconds. */
+  remind(): void {
+    this.#notifier?.remind();
   }
 
   metrics(): void {
@@ -68,6 +80,6 @@ export class Exporting {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    await this.#exporter.flush(timeoutMs);
+    await Promise.all([this.#exporter.flush(timeoutMs), this.#notifier?.flush(timeoutMs)]);
   }
 }

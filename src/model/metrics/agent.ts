@@ -26,6 +26,15 @@ export const AGENT_METRICS = {
     description: 'Export requests that failed, each attempt once.',
     quality: 'Exact.',
   },
+  'taskwarden.notifications': {
+    kind: 'counter',
+    unit: '{alert}',
+    source: 'taskwarden',
+    attributes: ['sink', 'outcome'],
+    description:
+      'Alerts to Alertmanagers and webhooks, counted for each server: sent; retried, which is an attempt that failed and is made again; rejected by the server; dropped because too many waited.',
+    quality: 'Exact.',
+  },
   'taskwarden.errors': {
     kind: 'counter',
     unit: '{error}',
@@ -63,7 +72,31 @@ export const AGENT_METRICS = {
     unit: '{evaluation}',
     source: 'taskwarden',
     attributes: ['outcome'],
-    description: 'Rule evaluations by outcome: success, failure, missed.',
+    description: 'Rule evaluations by outcome: success, failure, missed (its time passed unused), deferred (put off to the next tick, as the budget was used up).',
+    quality: 'Exact.',
+  },
+  'taskwarden.rules.reloads': {
+    kind: 'counter',
+    unit: '{reload}',
+    source: 'taskwarden',
+    attributes: ['outcome'],
+    description: 'Times that rule files were read again: success, failure (the rules stayed as they were).',
+    quality: 'Exact.',
+  },
+  'taskwarden.rules.reload.successful': {
+    kind: 'gauge',
+    unit: '{state}',
+    source: 'taskwarden',
+    attributes: [],
+    description: '1 while the rules in force are those of the files, 0 after files that could not be used.',
+    quality: 'Exact.',
+  },
+  'taskwarden.rules.reload.timestamp': {
+    kind: 'gauge',
+    unit: 's',
+    source: 'taskwarden',
+    attributes: [],
+    description: 'When rule files were last read with success, in seconds since the Unix epoch.',
     quality: 'Exact.',
   },
   'taskwarden.rules.evaluation.duration': {
