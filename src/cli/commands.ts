@@ -5,6 +5,7 @@ import { type ExitCode, FINE, type Io, WRONG_USE } from './io.ts';
 const USAGE = `Usage:
   taskwarden doctor [--json]               effective configuration, and what will be instrumented here
   taskwarden rules check [--json] FILE...  check Prometheus rule files; a FILE may be a glob
+  taskwarden query EXPR                    asks the HTTP API of a running agent; more: taskwarden query --help
   taskwarden --version
   taskwarden --help
 
@@ -12,6 +13,10 @@ Exit codes: 0 all is well, 1 something was found, 2 wrong use.`;
 
 /** Runs the command that the arguments name. What a command needs is loaded for it alone. */
 export async function runCommand(args: readonly string[], io: Io): Promise<ExitCode> {
+  if (args[0] === 'query') {
+    const { runQuery } = await import('./query.ts');
+    return runQuery(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
+  }
   const parsed = parse(args);
   if (typeof parsed === 'string') return wrongUse(io, parsed);
   const { values, positionals } = parsed;
@@ -72,7 +77,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-function wrongUse(io: Io, message: string): ExitCode {
-  io.err(`taskwarden: ${message}\n\n${USAGE}`);
+function wrongUse(io: Io, message: string, usage = USAGE): ExitCode {
+  io.err(`taskwarden: ${message}\n\n${usage}`);
   return WRONG_USE;
 }
