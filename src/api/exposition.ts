@@ -32,7 +32,8 @@ export function* exposition(
   format: Format,
 ): Generator<string> {
   for (const metric of metrics) if (metric.points.size > 0) yield family(metric, format);
-  const attributes = Object.entries(resource).map(([name, value]) => [name, String(value)]);
+  // Two attributes may have one label, which must not stand there twice.
+  const attributes = Object.entries(resource).map(([name, value]) => [prometheusLabel(name), String(value)]);
   const info = `target_info${labelsText(Object.fromEntries(attributes))} 1\n`;
   yield format === 'text'
     ? `# HELP target_info The resource of OpenTelemetry.\n# TYPE target_info gauge\n${info}`

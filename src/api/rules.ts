@@ -6,13 +6,11 @@ import { invalid, type Parameters } from './parameters.ts';
 
 /** Go's zero time, which Prometheus gives for what has not happened yet. */
 const NEVER = '0001-01-01T00:00:00Z';
-const KINDS: Readonly<Record<string, RuleView['kind'] | undefined>> = { alert: 'alert', record: 'record' };
 
 /** `/api/v1/rules` */
 export function rules(parameters: Parameters, groups: readonly RuleGroupView[]): Answer {
   const type = parameters.get('type').toLowerCase();
-  const kind = KINDS[type];
-  if (type !== '' && kind === undefined) invalid('type', `not supported value ${JSON.stringify(type)}`);
+  if (!['', 'alert', 'record'].includes(type)) invalid('type', `not supported value ${JSON.stringify(type)}`);
   const [names, groupNames, files] = ['rule_name[]', 'rule_group[]', 'file[]'].map((name) => {
     const wanted = new Set(parameters.all(name));
     return (value: string): boolean => wanted.size === 0 || wanted.has(value);
@@ -24,7 +22,7 @@ export function rules(parameters: Parameters, groups: readonly RuleGroupView[]):
       name: group.name,
       file: group.file,
       rules: group.rules
-        .filter((rule) => (kind === undefined || rule.kind === kind) && names!(rule.name))
+        .filter((rule) => (type === '' || rule.kind === type) && names!(rule.name))
         .map((rule) => (rule.kind === 'alert' ? alertingRule(rule, withoutAlerts) : recordingRule(rule))),
       interval: group.intervalMs / 1000,
       limit: group.limit,

@@ -136,9 +136,11 @@ export class ApiServer {
       checkMethod(route, request.method ?? '');
       const form = request.method === 'POST' ? await readForm(request) : '';
       if (route.open !== true) leave = await this.#enter();
-      const turn = new Turn(gone.signal, this.#limits.queryMs);
-      const { accept } = request.headers;
-      answer = await route.answer({ parameters: new Parameters(query, form), accept, turn });
+      const parameters = new Parameters(query, form);
+      const own =
+        parameters.get('timeout') === '' ? Number.POSITIVE_INFINITY : parameters.duration('timeout');
+      const turn = new Turn(gone.signal, Math.min(own, this.#limits.queryMs));
+      answer = await route.answer({ parameters, accept: request.headers.accept, turn });
     } catch (error) {
       answer = failure(this.#errorOf(error));
     }
