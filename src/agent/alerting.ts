@@ -1,17 +1,18 @@
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition, RunReference } from '../model/alert.ts';
-import { monotonicMs } from '../model/clock.ts';
+import { monotonicMs, wallClock } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Queryable, Sample } from '../model/queryable.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
 import { evaluateInstant } from '../promql/evaluate.ts';
 import { compile, type Expression } from '../promql/promql.ts';
-import { loadRuleFiles } from '../rules/load.ts';
 import { createRuleManager, type RuleManager } from '../rules/manager.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
 import type { Guard } from './guard.ts';
+import { RuleFiles } from './rule-files.ts';
+import type { RuleState } from './rule-state.ts';
 import { Scraper } from './scrape.ts';
 
 export interface AlertingOptions {
@@ -24,7 +25,17 @@ export interface AlertingOptions {
   readonly onAlert: (transition: AlertTransition) => void;
   /** Glob of the rule files that come with the package. */
   readonly shippedRules: string;
+  /** Where alerts outlive the process; without one they do not. */
+  readonly state?: RuleState | undefined;
+  /** Tells of rule files that were read again, or could not be. */
+  readonly say?: (level: 'warn' | 'info', text: string) => void;
+  /** A clock that is never set, ms. */
+  readonly elapsed?: () => number;
 }
+
+/** Time between two ticks after which alerts did not wait in it, ms, and in steps of the store. */
+const OUTAGE_MS = 60_000;
+const OUTAGE_STEPS = 3;
 
 /** The history of every metric, and the rules over it. */
 export class Alerting {
@@ -32,19 +43,35 @@ export class Alerting {
   readonly #store: SeriesStore;
   readonly #scraper: Scraper;
   readonly #rules: RuleManager;
+  readonly #files: RuleFiles;
+  readonly #state: RuleState | undefined;
+  readonly #guard: Guard;
+  readonly #say: (level: 'warn' | 'info', text: string) => void;
   #dropped = 0;
+  #isSlow = false;
 
   /** @throws TaskwardenError for a rule file that cannot be used */
   constructor(options: AlertingOptions) {
-    const { config, registry, guard } = options;
+    const { config, registry, guard, state, say = () => {}, elapsed = monotonicMs } = options;
     const { step, retention, maxSeries } = config.store;
     this.#registry = registry;
+    this.#guard = guard;
+    this.#state = state;
+    this.#say = say;
     this.#store = new SeriesStore({ maxSeries, maxTicks: Math.ceil(retention / step) });
     const target = targetLabels(options.resource);
     this.#scraper = new Scraper(registry, this.#store, target);
-    const patterns = [...(config.shippedRules ? [options.shippedRules] : []), ...config.rules];
+    this.#files = new RuleFiles({
+      shipped: config.shippedRules ? [options.shippedRules] : [],
+      own: config.rules,
+      cwd: config.cwd,
+      registry,
+      guard,
+      say,
+      now: wallClock,
+    });
     this.#rules = createRuleManager({
-      groups: loadRuleFiles(patterns, compile, config.cwd).groups,
+      groups: this.#files.read(),
       compile,
       externalLabels: { ...config.externalLabels, ...target },
       ...(config.externalUrl !== '' && { externalUrl: config.externalUrl }),
@@ -53,13 +80,17 @@ export class Alerting {
       stale: (_t, labels) => this.#store.markStale(this.#store.series(labels)),
       runsFor: options.runsFor,
       notify: options.onAlert,
-      elapsed: monotonicMs,
+      elapsed,
+      budgetMs: config.rulesBudget,
+      outageMs: Math.max(OUTAGE_MS, OUTAGE_STEPS * step),
       onError: (error, { rule, step }) => {
         guard(`rule ${rule} (${step})`, () => {
           throw error;
         });
       },
     });
+    guard('alert state', () => this.#rules.restore(state?.claim(wallClock())));
+    if (config.rulesReload) this.#files.watch(() => this.reload());
   }
 
   /** Samples everything at `t`, ms since the Unix epoch, and evaluates the rules that are due; all of them with `force`. */
@@ -69,13 +100,35 @@ export class Alerting {
     this.#registry.add('taskwarden.series.dropped', {}, this.#store.droppedSamples - this.#dropped);
     this.#dropped = this.#store.droppedSamples;
     this.#scraper.scrape(t);
-    const { succeeded, failed, missed } = this.#rules.evaluate(t, { force });
+    const { succeeded, failed, missed, deferred } = this.#rules.evaluate(t, { force });
     const count = (outcome: string, n: number): void =>
       this.#registry.add('taskwarden.rules.evaluations', { outcome }, n);
     count('success', succeeded);
     count('failure', failed);
     count('missed', missed);
+    count('deferred', deferred);
+    if (deferred > 0 && !this.#isSlow) {
+      this.#isSlow = true;
+      this.#say(
+        'warn',
+        `rules take longer than rules_budget: ${deferred} rules were put off to the next tick`,
+      );
+    }
     this.#registry.set('taskwarden.rules.evaluation.duration', {}, (performance.now() - started) / 1000);
+    this.#save(false);
+  }
+
+  /** Reads the rule files again: alerts of rules that are the same go on. Files that cannot be used change nothing. */
+  reload(): void {
+    this.#guard('rules reload', () => {
+      const groups = this.#files.readAgain();
+      if (groups !== undefined) this.#rules.reload(groups);
+    });
+  }
+
+  /** The process ends: what its successor wants to know is written. */
+  flush(): void {
+    this.#save(true);
   }
 
   /** The history of every series, for queries. */
@@ -91,6 +144,10 @@ export class Alerting {
   /** Every rule group with its rules, their health and their alerts: a copy of the moment. */
   describe(): RuleGroupView[] {
     return this.#rules.describe();
+  }
+
+  #save(last: boolean): void {
+    this.#guard('alert state', () => this.#state?.save(monotonicMs(), () => this.#rules.snapshot(), last));
   }
 
   #query(expression: Expression, t: number): Sample[] {

@@ -30,11 +30,13 @@ export class Exporting {
   readonly #reader: MetricsReader;
   readonly #runSpans = new RunSpanEncoder();
   readonly #alerts: () => Iterable<ActiveAlert>;
+  readonly #alertsMetric: Config['alertsMetric'];
   readonly #notifier: Notifier | undefined;
 
   constructor({ config, registry, resource, alerts, notifier }: ExportingOptions) {
     this.#reader = new MetricsReader(registry);
     this.#alerts = alerts;
+    this.#alertsMetric = config.alertsMetric;
     this.#notifier = notifier;
     this.#exporter = createExporter({
       exporters: config.otel.exporters,
@@ -76,7 +78,7 @@ export class Exporting {
 
   metrics(): void {
     // The reader ends the series of alerts that are no longer given.
-    this.#exporter.metrics(this.#reader.read(wallClock(), alertPoints(this.#alerts())));
+    this.#exporter.metrics(this.#reader.read(wallClock(), alertPoints(this.#alerts(), this.#alertsMetric)));
   }
 
   async flush(timeoutMs: number): Promise<void> {

@@ -5,8 +5,10 @@ import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
+import type { SeenQueue } from '../model/redis-target.ts';
 import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
+import type { QueueSelection } from '../queues/watcher.ts';
 import { Registry } from '../store/registry.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
@@ -16,6 +18,7 @@ import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
+import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -32,7 +35,7 @@ const MAX_UNSENT = 2048;
  *
  *     sources ─► ingest ─► registry ─► alerting (store, rules) ─► exporting (OTLP, Alertmanager)
  *        └─► watchdog ────────┘                                      ▲
- *     host, vitals, memory ───┘                spans ────────────────┘
+ *     host, vitals, memory, queues ─┘          spans ────────────────┘
  *
  * `watch` is all that is needed to notice a blocked loop; `load` and `connect` bring in what is slower to load.
  */
@@ -46,6 +49,7 @@ export class Pipeline {
   readonly #ingest: Ingest;
   readonly #evidence: Evidence;
   readonly #sources: Sources;
+  readonly #queues: Queues;
   readonly #timers: NodeJS.Timeout[] = [];
   #memory: Memory | undefined;
   #alerting: Alerting | undefined;
@@ -55,19 +59,22 @@ export class Pipeline {
   /** A loop was found blocked before the rules were there to say so. */
   #urgent = false;
 
-  constructor(config: Config) {
+  /** @param options.sidecar whether there is no worker in this process, and queues are all there is to watch */
+  constructor(config: Config, { sidecar = false }: { readonly sidecar?: boolean } = {}) {
     this.#config = config;
     this.#resource = resourceAttributes(config.otel.serviceName, config.otel.resourceAttributes);
-    this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: 2000 });
+    this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: sidecar ? 100_000 : 2000 });
     beginAtZero(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
     this.#guard = createGuard(this.#registry, this.#warn);
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#evidence = new Evidence(() => this.#sources.active());
+    this.#queues = new Queues({ config, registry: this.#registry, guard: this.#guard, warn: this.#warn, sidecar });
     const handlers = {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
       task: (_id: number, task: TaskKey) => this.#guard('ingest', () => this.#ingest.task(task)),
       span: (span: unknown) => this.#guard('export', () => this.#export((to) => to.span(span as SpanData))),
+      queue: (seen: unknown) => this.#guard('queues', () => this.#queues.seen(seen as SeenQueue)),
       collection: (pauseMs: number, heapAfter: number) =>
         this.#guard('memory', () => this.#memory?.collected(monotonicMs(), pauseMs, heapAfter)),
       unreadable: (error: unknown) =>
@@ -93,8 +100,9 @@ export class Pipeline {
    * @throws TaskwardenError for a rule file that cannot be used
    */
   async load(): Promise<void> {
-    const [{ Alerting }, { createHostCollector }] = await Promise.all([
+    const [{ Alerting }, { openRuleState }, { createHostCollector }] = await Promise.all([
       import('./alerting.ts'),
+      import('./open-state.ts'),
       import('../host/collector.ts'),
     ]);
     const { step } = this.#config.store;
@@ -103,11 +111,15 @@ export class Pipeline {
       registry: this.#registry,
       resource: this.#resource,
       guard: this.#guard,
-      runsFor: (labels) => this.#evidence.runsFor(labels),
+      runsFor: (labels) => [...this.#evidence.runsFor(labels), ...this.#queues.runsFor(labels)],
       onAlert: (transition) => {
         this.#export((to) => to.alert(transition));
       },
       shippedRules: shippedRules(),
+      state: openRuleState(this.#config, this.#resource),
+      say: (level, text) => {
+        if (level === 'warn' || ['info', 'debug'].includes(this.#config.log.level)) this.#warn(text);
+      },
     });
     const host = createHostCollector({ registry: this.#registry });
     const collect = (): void => void this.#guard('host', () => host.collect(wallClock()));
@@ -144,9 +156,27 @@ export class Pipeline {
       await this.#guard('http', () => this.#serve(alerting));
   }
 
+  /** Reads the rule files again, see {@link Alerting.reload}. */
+  reloadRules(): void {
+    this.#alerting?.reload();
+  }
+
+  /** Watches queues of a Redis. @throws TaskwardenError for an address that cannot be read */
+  watchQueues(where: string, selection: QueueSelection): Promise<void> {
+    return this.#queues.watch(where, selection);
+  }
+
+  /** Ends all stages, in reverse; what they know by then is exported. */
+  async stop(): Promise<void> {
+    await this.#queues.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.flush();
+  }
+
   /** Reads, evaluates and exports all that there is, within a second. */
   async flush(): Promise<void> {
     this.#tick(true);
+    this.#alerting?.flush();
     this.#exportMetrics();
     await this.#exporting?.flush(FLUSH_MS);
   }

@@ -10,9 +10,23 @@ export interface AlertPoint {
   readonly value: number;
 }
 
+/** Whether alerts are exported as metrics: all, none, or those that no Prometheus makes of the same rule. */
+export type AlertsMetric = 'on' | 'off' | 'auto';
+
 /** What a metrics export says of the pending and firing alerts. */
-export function alertPoints(alerts: Iterable<ActiveAlert>): AlertPoint[] {
-  return [...alerts].filter(({ state }) => state !== 'resolved').flatMap(pointsOf);
+export function alertPoints(alerts: Iterable<ActiveAlert>, mode: AlertsMetric = 'on'): AlertPoint[] {
+  if (mode === 'off') return [];
+  return [...alerts]
+    .filter((alert) => alert.state !== 'resolved' && (mode === 'on' || !isEvaluatedElsewhere(alert)))
+    .flatMap(pointsOf);
+}
+
+/**
+ * True for an alert whose rule says, by the annotation `taskwarden_ruler: prometheus`, that a Prometheus evaluates it as well: what the
+ * agent said of it would be said twice.
+ */
+export function isEvaluatedElsewhere({ annotations }: Pick<ActiveAlert, 'annotations'>): boolean {
+  return annotations.taskwarden_ruler === 'prometheus';
 }
 
 function pointsOf({ labels, state, activeAt }: ActiveAlert): AlertPoint[] {

@@ -1,8 +1,9 @@
 import { address, path, secret } from './address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpoints, httpUrl, secretEndpoints } from './endpoints.ts';
-import { boolean, choice, duration, integer, type Kind, list, number, textMap } from './kinds.ts';
+import { boolean, choice, duration, integer, type Kind, list, number, text, textMap } from './kinds.ts';
 import type { OtelSettings } from './otel.ts';
+import { stateDir } from './state-dir.ts';
 
 export type LogLevel = 'none' | 'error' | 'warn' | 'info' | 'debug';
 export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
@@ -12,6 +13,11 @@ export interface Settings {
   readonly enabled: boolean;
   readonly rules: readonly string[];
   readonly shippedRules: boolean;
+  readonly rulesReload: boolean;
+  readonly rulesBudget: number;
+  readonly alertsMetric: 'auto' | 'on' | 'off';
+  /** `auto`, `off` or a path. */
+  readonly state: { readonly dir: string };
   readonly cpu: { readonly mode: 'auto' | 'exact' | 'sync' | 'off'; readonly budget: number };
   readonly watch: { readonly threshold: number; readonly interval: number };
   readonly memory: { readonly gcBudget: number };
@@ -19,6 +25,7 @@ export interface Settings {
   readonly spans: boolean;
   readonly maxTasks: number;
   readonly machine: { readonly interval: number };
+  readonly queues: { readonly watch: 'seen' | 'off'; readonly interval: number; readonly redis: string };
   readonly store: { readonly step: number; readonly retention: number; readonly maxSeries: number };
   readonly telemetry: { readonly parent: 'link' | 'parent' };
   /** `host:port`; '' where the HTTP API is off. */
@@ -40,6 +47,10 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   enabled: true,
   rules: [],
   shippedRules: true,
+  rulesReload: true,
+  rulesBudget: 500,
+  alertsMetric: 'auto',
+  state: { dir: 'auto' },
   cpu: { mode: 'auto', budget: 0.02 },
   watch: { threshold: 1000, interval: 50 },
   memory: { gcBudget: 0.005 },
@@ -47,6 +58,7 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   spans: true,
   maxTasks: 200,
   machine: { interval: 15_000 },
+  queues: { watch: 'seen', interval: 10_000, redis: '' },
   store: { step: 5000, retention: 900_000, maxSeries: 5000 },
   telemetry: { parent: 'link' },
   http: '',
@@ -90,6 +102,26 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   enabled: { kind: boolean, about: 'False makes the preload do nothing at all.' },
   rules: { kind: list, about: 'Rule files to load beside the shipped ones: paths and globs.' },
   shipped_rules: { kind: boolean, about: 'Whether the rules that come with Taskwarden are loaded.' },
+  rules_reload: {
+    kind: boolean,
+    about:
+      'Whether rule files are watched, and read again when they change: see [rules.md](rules.md#reload).',
+  },
+  rules_budget: {
+    kind: duration('10ms', '10s'),
+    about:
+      'How long rules may be evaluated at a time; groups that there is no time for come first the next time.',
+  },
+  alerts_metric: {
+    kind: choice(['auto', 'on', 'off']),
+    about:
+      'Whether the metrics ALERTS and ALERTS_FOR_STATE are exported; auto leaves out alerts whose annotation `taskwarden_ruler` is `prometheus`.',
+  },
+  'state.dir': {
+    kind: stateDir,
+    about:
+      'Folder in which pending and firing alerts outlive a restart; auto is $STATE_DIRECTORY of systemd or a folder of the user among the temporary files.',
+  },
   'cpu.mode': {
     kind: choice(['auto', 'exact', 'sync', 'off']),
     about:
@@ -117,6 +149,19 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'machine.interval': {
     kind: duration('1s', '1h'),
     about: 'Time between two readings of the machine as a whole.',
+  },
+  'queues.watch': {
+    kind: choice(['seen', 'off']),
+    about: 'Whether the queues whose workers run here are watched in Redis: see [queues.md](queues.md).',
+  },
+  'queues.interval': {
+    kind: duration('1s', '5m'),
+    about: 'Time between two polls of the queues of a Redis; it grows while Redis is slow or busy.',
+  },
+  'queues.redis': {
+    kind: text,
+    about:
+      'Address of the Redis of queues whose connection cannot be told from the worker, such as redis://host:6379/0.',
   },
   'store.step': {
     kind: duration('100ms', '5m'),

@@ -9,34 +9,42 @@ export function isGlob(path: string): boolean {
 /**
  * The files that a glob names, sorted. `*`, `?` and `[a-z]` stay within one path part; a part `**` is any number of
  * folders, links to folders left out. Names that begin with a dot are only matched by a part that does, too.
+ *
+ * @param visited receives every folder that was looked into: a new match can only appear in one of them
  */
-export function expandGlob(pattern: string, cwd: string): string[] {
+export function expandGlob(pattern: string, cwd: string, visited: Set<string> = new Set()): string[] {
   const parts = pattern.split('/').filter((part, at) => part !== '' || at === 0);
   const start = isAbsolute(pattern) ? '/' : '';
   if (start !== '') parts.shift();
   const found = new Set<string>();
-  walk(start, parts, cwd, found);
+  walk(start, parts, cwd, { found, visited });
   return [...found].sort();
 }
 
-function walk(at: string, parts: readonly string[], cwd: string, found: Set<string>): void {
+interface Walk {
+  readonly found: Set<string>;
+  readonly visited: Set<string>;
+}
+
+function walk(at: string, parts: readonly string[], cwd: string, into: Walk): void {
   const [part, ...rest] = parts;
   if (part === undefined) {
-    if (statSync(resolve(cwd, at), { throwIfNoEntry: false })?.isFile()) found.add(at);
+    if (statSync(resolve(cwd, at), { throwIfNoEntry: false })?.isFile()) into.found.add(at);
   } else if (part === '**') {
-    walk(at, rest, cwd, found);
-    for (const entry of list(at, cwd))
-      if (entry.isDirectory() && !entry.name.startsWith('.')) walk(join(at, entry.name), parts, cwd, found);
+    walk(at, rest, cwd, into);
+    for (const entry of list(at, cwd, into))
+      if (entry.isDirectory() && !entry.name.startsWith('.')) walk(join(at, entry.name), parts, cwd, into);
   } else if (isGlob(part)) {
     const shape = partShape(part);
-    for (const entry of list(at, cwd))
-      if (shape.test(entry.name)) walk(join(at, entry.name), rest, cwd, found);
+    for (const entry of list(at, cwd, into))
+      if (shape.test(entry.name)) walk(join(at, entry.name), rest, cwd, into);
   } else {
-    walk(at === '' ? part : join(at, part), rest, cwd, found);
+    walk(at === '' ? part : join(at, part), rest, cwd, into);
   }
 }
 
-function list(at: string, cwd: string): Dirent[] {
+function list(at: string, cwd: string, { visited }: Walk): Dirent[] {
+  visited.add(resolve(cwd, at));
   try {
     return readdirSync(resolve(cwd, at), { withFileTypes: true });
   } catch {

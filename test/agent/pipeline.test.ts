@@ -42,7 +42,10 @@ interface Watched extends Ends {
 
 function watch(env: Record<string, string> = {}): Watched {
   const pipeline = new Pipeline(
-    loadConfig({ env: { TASKWARDEN_LOG_LEVEL: 'none', ...env }, cwd: folder.path }),
+    loadConfig({
+      env: { TASKWARDEN_LOG_LEVEL: 'none', TASKWARDEN_STATE_DIR: 'off', ...env },
+      cwd: folder.path,
+    }),
   );
   const ends = bothEnds();
   pipeline.watch({ buffer: ends.shared.buffer, clockOffset: monotonicMs() - performance.now() });

@@ -129,5 +129,7 @@ function inherited(): NodeJS.ProcessEnv {
   const env = { ...process.env };
   for (const name of Object.keys(env))
     if (/^(OTEL_|TASKWARDEN_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/.test(name)) delete env[name];
+  // A test must not go on with the alerts of the one before.
+  env.TASKWARDEN_STATE_DIR = 'off';
   return env;
 }

@@ -72,7 +72,8 @@ export const AGENT_METRICS = {
     unit: '{evaluation}',
     source: 'taskwarden',
     attributes: ['outcome'],
-    description: 'Rule evaluations by outcome: success, failure, missed (its time passed unused), deferred (put off to the next tick, as the budget was used up).',
+    description:
+      'Rule evaluations by outcome: success, failure, missed (its time passed unused), deferred (put off to the next tick, as the budget was used up).',
     quality: 'Exact.',
   },
   'taskwarden.rules.reloads': {
