@@ -83,7 +83,11 @@ function instrument(
     network: config.network,
   });
   const modules = watchModules({
-    host: { tasks, sdk },
+    host: {
+      tasks,
+      sdk,
+      queueSeen: config.queues.watch === 'off' ? undefined : (seen) => void outbox.queue(seen),
+    },
     onError,
     warn,
   });

@@ -68,6 +68,8 @@ export interface InboxHandlers {
   run(record: RunRecord): void;
   task(id: number, task: TaskKey): void;
   span(span: unknown): void;
+  /** A queue that an instrumentation has seen; `truncated` where it was too much to be told. */
+  queue?(seen: unknown): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
   collection(pauseMs: number, heapAfter: number): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
@@ -124,6 +126,7 @@ export class Inbox {
   #dispatch(kind: number, at: number, length: number, handlers: InboxHandlers): void {
     if (kind === KIND.run) handlers.run(this.#run(at));
     else if (kind === KIND.span) handlers.span(this.#json(at, length));
+    else if (kind === KIND.queue) handlers.queue?.(this.#json(at, length));
     else if (kind === KIND.collection) {
       const { f64 } = this.shared;
       handlers.collection(f64[(at + COLLECTION.pauseMs) >> 3]!, f64[(at + COLLECTION.heapAfter) >> 3]!);

@@ -196,6 +196,11 @@ export class Outbox {
     this.#writeJson(KIND.span, span);
   }
 
+  /** Tells the agent of a queue, as plain data; false when it could not be told. */
+  queue(seen: object): boolean {
+    return this.#writeJson(KIND.queue, seen);
+  }
+
   /**
    * Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it.
    *

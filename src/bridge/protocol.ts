@@ -107,7 +107,7 @@ const TABLE_AT = HEADER_BYTES;
 const RING_AT = HEADER_BYTES + TABLE_BYTES;
 
 /** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
-export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4 } as const;
+export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4, queue: 5 } as const;
 
 /** A run record, byte offsets. */
 export const RUN = {

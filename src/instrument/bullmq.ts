@@ -11,12 +11,13 @@ import {
 } from './bullmq-job.ts';
 import type { Host } from './host.ts';
 import { replaceMethod } from './patch.ts';
+import { targetOf } from './redis-connection.ts';
 
 /** The parts of BullMQ's classes that are used here; some are protected in its types, all are public in JavaScript. */
 interface WorkerInternals {
   name: string;
   qualifiedName?: string;
-  opts: { telemetry?: unknown };
+  opts: { telemetry?: unknown; connection?: unknown; prefix?: unknown };
   childPool?: unknown;
 }
 
@@ -55,7 +56,7 @@ class Payloads {
  * Every attempt of every job goes through `callProcessJob(job, token, signal)`: priority, delayed, repeatable, flow and
  * rate-limited ones alike. A sandboxed processor's runs are metered in its child, where the work is.
  */
-export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void {
+export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host): () => void {
   const prototype = (exported as WorkerClass).prototype;
   const payloads = new Payloads();
   const ready = new ReadyTimes();
@@ -120,7 +121,21 @@ export function patchWorker(exported: unknown, { tasks, sdk }: Host): () => void
         };
       });
 
+  // Called once by each worker, before its first job; workers without a processor of their own never do.
+  const undoRun =
+    queueSeen === undefined
+      ? () => {}
+      : replaceMethod(prototype, 'run', (original) => {
+          return function (this: unknown, ...args) {
+            const { name, opts } = this as WorkerInternals;
+            const prefix = typeof opts?.prefix === 'string' ? opts.prefix : undefined;
+            queueSeen({ system: 'bullmq', queue: name, prefix, redis: targetOf(opts?.connection) });
+            return original.apply(this, args);
+          };
+        });
+
   return () => {
+    undoRun();
     undoFailed();
     undoCall();
     undoCreate();

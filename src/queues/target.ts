@@ -1,27 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import { TaskwardenError } from '../model/errors.ts';
+import type { RedisNode, RedisTarget, RedisTls } from '../model/redis-target.ts';
 
-/** Where a Redis is. Plain data that can be sent to a thread. */
-export interface RedisTarget {
-  readonly mode: 'standalone' | 'sentinel' | 'cluster';
-  /** The server, or some of the sentinels or of the nodes of a cluster. */
-  readonly nodes: readonly RedisNode[];
-  /** A unix socket in place of `nodes`. */
-  readonly path?: string;
-  /** Name of the master that the sentinels watch. */
-  readonly master?: string;
-  readonly db: number;
-  readonly username?: string;
-  readonly password?: string;
-  readonly tls?: ConnectionOptions;
-  readonly readFrom: 'primary' | 'replica';
-}
-
-export interface RedisNode {
-  readonly host: string;
-  readonly port: number;
-}
+export type { RedisTarget } from '../model/redis-target.ts';
 
 const MODES: Readonly<Record<string, { mode: RedisTarget['mode']; tls: boolean; port: number }>> = {
   redis: { mode: 'standalone', tls: false, port: 6379 },
@@ -115,7 +96,7 @@ function decoded(text: string): string {
   }
 }
 
-function tlsOf(options: URLSearchParams): ConnectionOptions {
+function tlsOf(options: URLSearchParams): RedisTls {
   const file = (name: string): Record<string, string> => {
     const path = options.get(name);
     if (path === null) return {};

@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
+import type { RunReference } from '../model/alert.ts';
 import { monotonicMs } from '../model/clock.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
 import { connect } from './link.ts';
 import { RedisWatcher } from './redis-watcher.ts';
-import { loadSystem } from './systems.ts';
+import { type LoadedSystem, loadSystem, type SystemOptions } from './systems.ts';
 import type { RedisTarget } from './target.ts';
 
-export interface QueueWatcherOptions {
+export interface QueueWatcherOptions extends SystemOptions {
   readonly registry: Registry;
   /** Time between two polls of a Redis, ms. */
   readonly intervalMs: number;
@@ -32,6 +34,9 @@ export class QueueWatcher {
   readonly #options: QueueWatcherOptions;
   readonly #owner = `${hostname()}:${process.pid}:${crypto.randomUUID()}`;
   readonly #watchers = new Map<string, RedisWatcher>();
+  /** Loaded once, for all Redis instances. */
+  readonly #systems = new Map<string, Promise<LoadedSystem | undefined>>();
+  readonly #loaded: LoadedSystem[] = [];
   readonly #timers = new Map<RedisWatcher, NodeJS.Timeout>();
   #stopped = false;
 
@@ -41,7 +46,7 @@ export class QueueWatcher {
 
   /** Watches queues, from now on. What is watched already is so once. */
   async add(target: RedisTarget, { system: name, prefix, queues }: QueueSelection): Promise<void> {
-    const system = await loadSystem(name);
+    const system = await this.#system(name);
     if (system === undefined || this.#stopped) return;
     const key = JSON.stringify(target);
     let watcher = this.#watchers.get(key);
@@ -54,12 +59,30 @@ export class QueueWatcher {
     for (const queue of queues) scope.add(queue, true);
   }
 
+  /** Tasks that an alert with these labels speaks of, as far as the systems know them. */
+  runsFor(labels: Labels): RunReference[] {
+    return this.#loaded.flatMap((system) => system.runsFor?.(labels) ?? []);
+  }
+
   /** Ends the polls, and gives the leases back so that another agent can take over at once. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     await Promise.all([...this.#watchers.values()].map((watcher) => watcher.stop()));
+  }
+
+  #system(name: string): Promise<LoadedSystem | undefined> {
+    let system = this.#systems.get(name);
+    if (system === undefined) {
+      system = loadSystem(name, this.#options);
+      void system.then(
+        (loaded) => loaded !== undefined && this.#loaded.push(loaded),
+        () => {},
+      );
+      this.#systems.set(name, system);
+    }
+    return system;
   }
 
   #next(watcher: RedisWatcher, ms: number): void {
