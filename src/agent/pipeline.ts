@@ -56,6 +56,8 @@ export class Pipeline {
   #exporting: Exporting | undefined;
   /** What is to be exported, from before the exporters were there. */
   readonly #unsent: ((to: Exporting) => void)[] = [];
+  /** Times that the main thread has asked for the rule files to be read again. */
+  #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
   #urgent = false;
 
@@ -69,7 +71,13 @@ export class Pipeline {
     this.#guard = createGuard(this.#registry, this.#warn);
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#evidence = new Evidence(() => this.#sources.active());
-    this.#queues = new Queues({ config, registry: this.#registry, guard: this.#guard, warn: this.#warn, sidecar });
+    this.#queues = new Queues({
+      config,
+      registry: this.#registry,
+      guard: this.#guard,
+      warn: this.#warn,
+      sidecar,
+    });
     const handlers = {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
       task: (_id: number, task: TaskKey) => this.#guard('ingest', () => this.#ingest.task(task)),
@@ -212,6 +220,10 @@ export class Pipeline {
     this.#drain();
     const now = monotonicMs();
     for (const { watchdog } of this.#sources.all) this.#guard('watchdog', () => watchdog.check(now));
+    const asked = this.#sources.all[0]?.inbox.reloadsAsked ?? 0;
+    if (asked === this.#reloads) return;
+    this.#reloads = asked;
+    this.reloadRules();
   }
 
   #watchdog(inbox: Inbox, isMain: boolean): Watchdog {

@@ -23,6 +23,8 @@ export interface AgentLink {
    * of what it has written: the process lives on, and exports it in its time.
    */
   flush(timeoutMs: number): void;
+  /** Has the rule files read again, without waiting for it. */
+  reload(): void;
   /** Tells the agent that this thread ends. */
   close(): void;
 }
@@ -76,6 +78,7 @@ function share({ buffer, i32 }: Shared, owner: Shared): Link {
       once();
       if (isMainThread) flush(owner, timeoutMs);
     },
+    reload: () => reload(owner),
   };
 }
 
@@ -108,7 +111,12 @@ function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
   return {
     waitFor: (stage, timeoutMs) => waitFor(shared, stage, timeoutMs),
     flush: (timeoutMs) => flush(shared, timeoutMs),
+    reload: () => reload(shared),
   };
+}
+
+function reload({ i32 }: Shared): void {
+  Atomics.add(i32, I32.reloadAsked, 1);
 }
 
 function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): Waited {

@@ -105,7 +105,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   rules_reload: {
     kind: boolean,
     about:
-      'Whether rule files are watched, and read again when they change: see [rules.md](rules.md#reload).',
+      'Whether rule files are watched and read again when they change, and on SIGHUP where the application listens to it.',
   },
   rules_budget: {
     kind: duration('10ms', '10s'),
