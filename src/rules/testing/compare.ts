@@ -1,53 +1,60 @@
 import { type Labels, labelsKey } from '../../model/labels.ts';
 import type { Sample } from '../../model/queryable.ts';
-import { formatFloat } from '../../promql/format.ts';
-import { formatLabels } from '../../promql/label-ops.ts';
+import { type AlertText, alertText, labelsText, sampleText } from './print.ts';
 
-interface AlertText {
-  readonly labels: Labels;
-  readonly annotations: Labels;
+/** What was expected and what came, item by item in promtool's words, sorted. */
+export interface Mismatch {
+  readonly expected: readonly string[];
+  readonly got: readonly string[];
 }
 
 /** How firing alerts differ from the expected ones, whose labels lack `alertname`; undefined when they do not. */
-export function alertDifference(
+export function alertMismatch(
   name: string,
   expected: readonly AlertText[],
   got: readonly AlertText[],
-): string | undefined {
-  const text = ({ labels, annotations }: AlertText, alertname: string) =>
-    `${formatLabels({ ...labels, alertname })} ${formatLabels(annotations)}`;
-  return difference(
-    expected.map((alert) => text(alert, name)),
-    got.map((alert) => text(alert, name)),
-  );
+): Mismatch | undefined {
+  const texts = (alerts: readonly AlertText[]) =>
+    alerts
+      .map(({ labels, annotations }) => ({ labels: { ...labels, alertname: name }, annotations }))
+      .toSorted((a, b) => compareLabels(a.labels, b.labels) || compareLabels(a.annotations, b.annotations))
+      .map(alertText);
+  const mismatch = { expected: texts(expected), got: texts(got) };
+  return mismatch.expected.join() === mismatch.got.join() ? undefined : mismatch;
 }
 
-/** How samples differ, their order left aside. With `fuzzy`, neighbouring floats are equal. */
-export function sampleDifference(
+/** How samples differ, their order left aside. With `fuzzy`, neighbouring floats are equal; NaN never is. */
+export function sampleMismatch(
   expected: readonly Sample[],
   got: readonly Sample[],
   fuzzy: boolean,
-): string | undefined {
-  const byLabels = (samples: readonly Sample[]) =>
-    new Map(samples.map((sample) => [labelsKey(sample.labels), sample.value]));
-  const theirs = byLabels(got);
-  const same =
-    expected.length === got.length &&
-    [...byLabels(expected)].every(([key, value]) => theirs.has(key) && equal(value, theirs.get(key)!, fuzzy));
-  if (same) return undefined;
-  const text = ({ labels, value }: Sample) => `${formatLabels(labels)} ${formatFloat(value)}`;
-  return difference(expected.map(text), got.map(text)) ?? 'the same labels appear twice';
+): Mismatch | undefined {
+  const [wanted, found] = [expected, got].map((samples) =>
+    samples.toSorted((a, b) => compareLabels(a.labels, b.labels)),
+  ) as [Sample[], Sample[]];
+  const same = wanted.every(({ labels, value }, at) => {
+    const other = found[at];
+    return (
+      other !== undefined && labelsKey(labels) === labelsKey(other.labels) && equal(value, other.value, fuzzy)
+    );
+  });
+  if (same && wanted.length === found.length) return undefined;
+  return { expected: wanted.map(sampleText), got: found.map(sampleText) };
+}
+
+/** Only the order among the items of one list counts, and that both lists have the same. */
+function compareLabels(a: Labels, b: Labels): number {
+  const [one, other] = [labelsText(a), labelsText(b)];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function equal(a: number, b: number, fuzzy: boolean): boolean {
-  if (Object.is(a, b) || a === b) return true;
-  // The bits of floats of one sign are in the order of the floats.
-  const [first = 0n, second = 0n] = new BigInt64Array(new Float64Array([a, b]).buffer);
-  const apart = first - second;
-  return fuzzy && a * b > 0 && apart >= -1n && apart <= 1n;
+  return a === b || (fuzzy && (neighbour(a, 1n) === b || neighbour(a, -1n) === b));
 }
 
-function difference(expected: readonly string[], got: readonly string[]): string | undefined {
-  const [wanted, found] = [expected, got].map((texts) => texts.toSorted().join('\n    ') || 'nothing');
-  return wanted === found ? undefined : `expected\n    ${wanted}\n  got\n    ${found}`;
+/** The next float away from zero, or towards it; those of zero itself are the smallest of either sign. */
+function neighbour(value: number, step: bigint): number {
+  if (value === 0) return step > 0n ? Number.MIN_VALUE : -Number.MIN_VALUE;
+  const [bits = 0n] = new BigInt64Array(new Float64Array([value]).buffer);
+  return new Float64Array(new BigInt64Array([bits + step]).buffer)[0]!;
 }

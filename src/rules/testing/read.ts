@@ -19,7 +19,10 @@ export interface TestFile {
 }
 
 export interface RuleTest {
+  /** Empty where it has none. */
   readonly name: string;
+  /** The name, or `unnamed#2` for the third test of the file. */
+  readonly title: string;
   readonly intervalMs: number;
   /** Start, ms since the Unix epoch. */
   readonly startMs: number;
@@ -53,6 +56,8 @@ export interface ExpressionCase extends Case {
 
 const DEFAULT_INTERVAL_MS = 60_000;
 
+const NO_NATIVE_HISTOGRAMS = 'native histograms are not supported: use the buckets of a classic one';
+
 /** Reads the root node of a test file; what is wrong goes to the reader's errors. */
 export function readTestFile(reader: YamlReader, root: Node | null): TestFile {
   const read = new Fields(reader, root, 'the file', [
@@ -66,13 +71,23 @@ export function readTestFile(reader: YamlReader, root: Node | null): TestFile {
   return {
     ruleFiles: read.items('rule_files').map((node) => reader.text(node, 'rule_files') ?? ''),
     evaluationIntervalMs,
-    groupOrder: read.items('group_eval_order').map((node) => reader.text(node, 'group_eval_order') ?? ''),
+    groupOrder: readOrder(reader, read.items('group_eval_order')),
     fuzzy: read.text('fuzzy_compare') === 'true',
-    tests: read.items('tests').map((node) => readTest(reader, node, evaluationIntervalMs)),
+    tests: read.items('tests').map((node, at) => readTest(reader, node, at, evaluationIntervalMs)),
   };
 }
 
-function readTest(reader: YamlReader, node: Node | null, evaluationIntervalMs: number): RuleTest {
+function readOrder(reader: YamlReader, nodes: readonly (Node | null)[]): string[] {
+  const names = new Set<string>();
+  for (const node of nodes) {
+    const name = reader.text(node, 'group_eval_order') ?? '';
+    if (names.has(name)) reader.fail(node ?? 0, `group name repeated in evaluation order: ${name}`);
+    names.add(name);
+  }
+  return [...names];
+}
+
+function readTest(reader: YamlReader, node: Node | null, at: number, evaluationIntervalMs: number): RuleTest {
   const read = new Fields(reader, node, 'a test', [
     'name',
     'interval',
@@ -83,8 +98,10 @@ function readTest(reader: YamlReader, node: Node | null, evaluationIntervalMs: n
     'external_labels',
     'external_url',
   ]);
+  const name = read.text('name');
   return {
-    name: read.text('name'),
+    name,
+    title: name === '' ? `unnamed#${at}` : name,
     intervalMs: read.duration('interval') || evaluationIntervalMs,
     startMs: read.time('start_timestamp'),
     series: read.items('input_series').map((item) => {
@@ -107,7 +124,8 @@ function readTest(reader: YamlReader, node: Node | null, evaluationIntervalMs: n
     expressions: read.items('promql_expr_test').map((item) => {
       const own = new Fields(reader, item, 'an expression case', ['eval_time', 'expr', 'exp_samples']);
       const expected = own.items('exp_samples').map((sample) => {
-        const parts = new Fields(reader, sample, 'an expected sample', ['labels', 'value']);
+        const parts = new Fields(reader, sample, 'an expected sample', ['labels', 'value', 'histogram']);
+        parts.refuse('histogram', NO_NATIVE_HISTOGRAMS);
         return { labels: parts.text('labels'), value: parts.number('value') };
       });
       return { atMs: own.duration('eval_time'), expr: own.text('expr'), expected, position: own.position };
@@ -144,13 +162,21 @@ class Fields {
     return this.#parsed(key, parseRuleDuration, 'a duration, such as 30s', 0);
   }
 
+  /** As in YAML, where an infinity is `.inf` and a quoted number is a text. */
   number(key: string): number {
-    return this.#parsed(
-      key,
-      (text) => parseFloat64(text.replace(/^([+-]?)\.(?=[in])/i, '$1')),
-      'a number',
-      0,
-    );
+    const node = this.#node(key);
+    const plain = isScalar(node) && node.type === 'PLAIN';
+    const parse = (text: string) => {
+      if (!plain || /^[+-]?[in]/i.test(text)) return undefined;
+      return parseFloat64(text.replace(/^([+-]?)\.(?=[in])/i, '$1').replaceAll('_', ''));
+    };
+    return this.#parsed(key, parse, 'a number', 0);
+  }
+
+  /** Fails where a field has a text. */
+  refuse(key: string, message: string): void {
+    const node = this.#node(key);
+    if (node !== null && this.text(key) !== '') this.#reader.fail(node, `${this.#name(key)}: ${message}`);
   }
 
   /** ms since the Unix epoch, of a time in RFC 3339 or in seconds. */
@@ -163,8 +189,13 @@ class Fields {
   }
 
   values(key: string): InputValue[] {
+    const text = this.text(key);
+    if (text.includes('{{')) {
+      this.refuse(key, NO_NATIVE_HISTOGRAMS);
+      return [];
+    }
     try {
-      return parseValues(this.text(key));
+      return parseValues(text);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#reader.fail(this.#node(key) ?? 0, `${this.#name(key)}: ${message}`);
