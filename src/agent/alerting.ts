@@ -5,6 +5,7 @@ import type { Labels } from '../model/labels.ts';
 import type { Queryable, Sample } from '../model/queryable.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
 import { evaluateInstant } from '../promql/evaluate.ts';
+import { Memo } from '../promql/memo.ts';
 import { compile, type Expression } from '../promql/promql.ts';
 import { createRuleManager, type RuleManager } from '../rules/manager.ts';
 import type { RuleGroupView } from '../rules/view.ts';
@@ -43,6 +44,7 @@ export class Alerting {
   readonly #store: SeriesStore;
   readonly #scraper: Scraper;
   readonly #rules: RuleManager;
+  readonly #memo = new Memo();
   readonly #files: RuleFiles;
   readonly #state: RuleState | undefined;
   readonly #guard: Guard;
@@ -101,6 +103,7 @@ export class Alerting {
     this.#dropped = this.#store.droppedSamples;
     this.#scraper.scrape(t);
     const { succeeded, failed, missed, deferred } = this.#rules.evaluate(t, { force });
+    this.#memo.clear();
     const count = (outcome: string, n: number): void =>
       this.#registry.add('taskwarden.rules.evaluations', { outcome }, n);
     count('success', succeeded);
@@ -150,10 +153,10 @@ export class Alerting {
     this.#guard('alert state', () => this.#state?.save(monotonicMs(), () => this.#rules.snapshot(), last));
   }
 
-  #query(expression: Expression, t: number): Sample[] {
-    const value = evaluateInstant(expression, this.#store, t);
+  #query(expression: Expression, t: number): readonly Sample[] {
+    const value = evaluateInstant(expression, this.#store, t, { memo: this.#memo });
     if (value.type === 'scalar') return [{ labels: {}, value: value.value }];
-    return value.type === 'vector' ? [...value.samples] : [];
+    return value.type === 'vector' ? value.samples : [];
   }
 }
 

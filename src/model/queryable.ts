@@ -34,6 +34,11 @@ export interface Queryable {
    * are left out. Implementations may remember what `matchers` resolved to, by the identity of the array.
    */
   select(matchers: readonly Matcher[], from: number, to: number): SeriesView[];
+  /**
+   * A number that grows with every write to a metric, or to any when `name` is undefined, so that what was computed from
+   * it can be kept until then. Without it nothing is kept.
+   */
+  lastWrite?(name: string | undefined): number;
 }
 
 export interface Sample {

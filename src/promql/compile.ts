@@ -7,7 +7,7 @@ import { type Dialect, V3 } from './dialect.ts';
 import { Args, planCall } from './functions.ts';
 import { dropName } from './label-ops.ts';
 import { parse } from './parser.ts';
-import { type Plan, unique } from './plan.ts';
+import { type Plan, unique, type VectorPlan } from './plan.ts';
 import { planMatrix, planSelector, planSubquery } from './selectors.ts';
 import { checkTypes } from './types.ts';
 
@@ -43,7 +43,7 @@ class CompiledExpression implements Expression {
     this.text = text;
     this.type = type;
     this.node = node;
-    this.plan = planOf(node, dialect);
+    this.plan = planOf(node, text, dialect);
   }
 
   selectors(): readonly (readonly Matcher[])[] {
@@ -51,10 +51,7 @@ class CompiledExpression implements Expression {
   }
 
   metricNames(): readonly string[] {
-    const names = this.selectors().flatMap((matchers) =>
-      matchers.filter(({ name, type }) => name === '__name__' && type === '=').map(({ value }) => value),
-    );
-    return [...new Set(names)];
+    return [...new Set(this.selectors().flatMap((matchers) => nameOf(matchers) ?? []))];
   }
 }
 
@@ -62,8 +59,35 @@ function selectorsOf(node: Node): (readonly Matcher[])[] {
   return node.kind === 'selector' ? [node.matchers] : children(node).flatMap(selectorsOf);
 }
 
-function planOf(node: Node, dialect: Dialect): Plan {
-  const plan = (inner: Node): Plan => planOf(inner, dialect);
+/** Kinds of node whose results are worth sharing between the expressions of one moment. */
+const SHARED: ReadonlySet<Node['kind']> = new Set(['selector', 'aggregate', 'call']);
+
+function planOf(node: Node, text: string, dialect: Dialect): Plan {
+  const plan = ownPlanOf(node, text, dialect);
+  return plan.type === 'vector' && SHARED.has(node.kind)
+    ? { type: 'vector', at: shared(plan.at, text.slice(node.start, node.end), selectorsOf(node)) }
+    : plan;
+}
+
+/** The plan of a part of an expression, which takes the result from the query's memo where it has one. */
+function shared(plan: VectorPlan, key: string, selectors: readonly (readonly Matcher[])[]): VectorPlan {
+  const names = selectors.map(nameOf);
+  return (context, t) => {
+    const { memo, queryable } = context;
+    if (memo === undefined || queryable.lastWrite === undefined || t !== context.startMs)
+      return plan(context, t);
+    let written = 0;
+    for (const name of names) written = Math.max(written, queryable.lastWrite(name));
+    return memo.of(key, t, written, () => plan(context, t));
+  };
+}
+
+function nameOf(matchers: readonly Matcher[]): string | undefined {
+  return matchers.find(({ name, type }) => name === '__name__' && type === '=')?.value;
+}
+
+function ownPlanOf(node: Node, text: string, dialect: Dialect): Plan {
+  const plan = (inner: Node): Plan => planOf(inner, text, dialect);
   switch (node.kind) {
     case 'number':
       return { type: 'scalar', at: () => node.value };

@@ -3,6 +3,7 @@ import type { Queryable, Sample } from '../model/queryable.ts';
 import type { Expression } from './compile.ts';
 import { evaluationError } from './errors.ts';
 import { keyOf } from './label-ops.ts';
+import type { Memo } from './memo.ts';
 import { assertUnique, type Context, type Window } from './plan.ts';
 
 export interface EvaluateOptions {
@@ -17,6 +18,8 @@ export interface EvaluateOptions {
   /** What `start()` and `end()` mean where only a part of a range is evaluated, ms. Default: the times of the call. */
   readonly startMs?: number;
   readonly endMs?: number;
+  /** Shares results with other instant queries for the same moment; samples of the result must then be left as they are. */
+  readonly memo?: Memo;
 }
 
 /** The samples of one series: times in ms since the Unix epoch. */
@@ -112,13 +115,14 @@ const NONE: Labels = {};
 function contextOf(queryable: Queryable, from: number, to: number, options: EvaluateOptions): Context {
   const { lookbackMs = LOOKBACK_MS, subqueryStepMs = SUBQUERY_STEP_MS, maxSamples = MAX_SAMPLES } = options;
   const { onTaken, startMs = from, endMs = to } = options;
+  const memo = startMs === endMs ? options.memo : undefined;
   let read = 0;
   const count = (samples: number): void => {
     read += samples;
     if (read > maxSamples) throw evaluationError(`query would read more than ${maxSamples} samples`);
     onTaken?.(samples);
   };
-  return { queryable, lookbackMs, subqueryStepMs, startMs, endMs, count };
+  return { queryable, lookbackMs, subqueryStepMs, startMs, endMs, memo, count };
 }
 
 function toSeries({ labels, times, values, start, end }: Window): Series {

@@ -1,4 +1,4 @@
-import { type Labels, labelsKey } from '../model/labels.ts';
+import { keyOf, type Labels, labelsKey } from '../model/labels.ts';
 import { quote } from './errors.ts';
 
 /**
@@ -6,17 +6,7 @@ import { quote } from './errors.ts';
  * WeakMap under it, and a steady set of series costs no string work from the second evaluation on.
  */
 
-const keys = new WeakMap<Labels, string>();
-
-/** {@link labelsKey}, remembered. */
-export function keyOf(labels: Labels): string {
-  let key = keys.get(labels);
-  if (key === undefined) {
-    key = labelsKey(labels);
-    keys.set(labels, key);
-  }
-  return key;
-}
+export { keyOf };
 
 const nameless = new WeakMap<Labels, Labels>();
 

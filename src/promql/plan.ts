@@ -2,6 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import type { Queryable, Sample } from '../model/queryable.ts';
 import { evaluationError } from './errors.ts';
 import { keyOf } from './label-ops.ts';
+import type { Memo } from './memo.ts';
 
 /** One evaluation of a query: where series come from, and its bounds. */
 export interface Context {
@@ -13,6 +14,8 @@ export interface Context {
   /** What `start()` and `end()` mean, ms. */
   readonly startMs: number;
   readonly endMs: number;
+  /** Results at `startMs` that this query shares with others. */
+  readonly memo: Memo | undefined;
   /** @throws TaskwardenError when the query has now read more samples than it may. */
   readonly count: (samples: number) => void;
 }

@@ -29,6 +29,9 @@ export interface AlertContext {
   readonly activeSince: (labels: Labels) => number | undefined;
 }
 
+/** What an evaluation says about one alert. */
+type Seen = Pick<ActiveAlert, 'labels' | 'annotations' | 'value'>;
+
 export interface AlertUpdate {
   readonly changes: readonly Change[];
   /** Set when there were more alerts than the limit allows: all have been dropped. */
@@ -44,6 +47,7 @@ export class RuleAlerts {
   readonly group: string;
   /** By canonical label text; resolved ones are kept for 15 minutes. */
   readonly #alerts = new Map<string, AlertRecord>();
+  readonly #series = new WeakMap<Labels, { [of in ActiveAlert['state'] | 'since']?: Labels }>();
 
   constructor(rule: AlertRule, group: string) {
     this.rule = rule;
@@ -60,23 +64,25 @@ export class RuleAlerts {
    * @throws Error when two samples give the same alert; nothing has changed then
    */
   update(t: number, result: readonly Sample[], context: AlertContext): AlertUpdate {
-    const found = this.#expand(t, result, context);
+    const found = this.#expand(result, context);
     const changes: Change[] = [];
-    for (const [key, fresh] of found) {
+    const added = new Set<AlertRecord>();
+    for (const [key, seen] of found) {
       const known = this.#alerts.get(key);
       if (known === undefined || known.state === 'resolved') {
-        fresh.activeAt = context.activeSince(fresh.labels) ?? t;
+        const fresh = this.#alert(context.activeSince(seen.labels) ?? t, seen);
+        added.add(fresh);
         this.#alerts.set(key, fresh);
         if (t - fresh.activeAt < this.rule.holdMs) changes.push({ alert: fresh, previousState: 'inactive' });
       } else {
-        known.value = fresh.value;
-        known.annotations = fresh.annotations;
+        known.value = seen.value;
+        known.annotations = seen.annotations;
         known.keepFiringSince = undefined;
       }
     }
     for (const [key, alert] of this.#alerts) {
       const change = found.has(key)
-        ? this.#present(alert, t, found.get(key) === alert)
+        ? this.#present(alert, t, added.has(alert))
         : this.#missing(key, alert, t);
       if (change !== undefined) changes.push(change);
       if (alert.state === 'firing' && t - alert.activeAt < this.rule.holdMs)
@@ -132,14 +138,25 @@ export class RuleAlerts {
     return this.alerts()
       .filter((alert) => alert.state !== 'resolved')
       .flatMap(({ labels, state, activeAt }) => [
-        { labels: { ...labels, __name__: 'ALERTS', alertstate: state }, value: 1 },
-        { labels: { ...labels, __name__: 'ALERTS_FOR_STATE' }, value: Math.floor(activeAt / 1000) },
+        { labels: this.#seriesLabels(labels, state), value: 1 },
+        { labels: this.#seriesLabels(labels, 'since'), value: Math.floor(activeAt / 1000) },
       ]);
   }
 
-  #expand(t: number, result: readonly Sample[], context: AlertContext): Map<string, AlertRecord> {
+  /** Labels of the series of an alert in a state, or of that which says since when: the same object every time. */
+  #seriesLabels(labels: Labels, of: ActiveAlert['state'] | 'since'): Labels {
+    const known = this.#series.get(labels) ?? {};
+    this.#series.set(labels, known);
+    known[of] ??=
+      of === 'since'
+        ? { ...labels, __name__: 'ALERTS_FOR_STATE' }
+        : { ...labels, __name__: 'ALERTS', alertstate: of };
+    return known[of];
+  }
+
+  #expand(result: readonly Sample[], context: AlertContext): Map<string, Seen> {
     const { externalLabels, environment } = context;
-    const found = new Map<string, AlertRecord>();
+    const found = new Map<string, Seen>();
     for (const { labels, value } of result) {
       const data = { labels, externalLabels, value };
       const text = (templates: AlertRule['labels']) =>
@@ -151,12 +168,12 @@ export class RuleAlerts {
       const key = labelsKey(own);
       if (found.has(key))
         throw new Error('vector contains metrics with the same labelset after applying alert labels');
-      found.set(key, this.#alert(t, own, text(this.rule.annotations), value));
+      found.set(key, { labels: own, annotations: text(this.rule.annotations), value });
     }
     return found;
   }
 
-  #alert(t: number, labels: Labels, annotations: Labels, value: number): AlertRecord {
+  #alert(activeAt: number, { labels, annotations, value }: Seen): AlertRecord {
     return {
       name: this.rule.name,
       group: this.group,
@@ -166,7 +183,7 @@ export class RuleAlerts {
       annotations,
       value,
       fingerprint: fingerprint(labels),
-      activeAt: t,
+      activeAt,
       firedAt: undefined,
       resolvedAt: undefined,
       runs: [],

@@ -1,8 +1,8 @@
 import type { RunReference } from '../model/alert.ts';
-import { type Labels, labelsKey } from '../model/labels.ts';
+import { keyOf, type Labels } from '../model/labels.ts';
 import type { Append, Sample } from '../model/queryable.ts';
 import { type AlertContext, type Change, RuleAlerts } from './alerting.ts';
-import { record } from './recording.ts';
+import { Recorder } from './recording.ts';
 import type { AlertRule, Expression, RecordingRule, Rule, RuleGroup } from './rule.ts';
 import { groupView, type Outcome, type RuleGroupView, ruleView } from './view.ts';
 
@@ -28,8 +28,8 @@ export interface RuleFailure {
   readonly step: 'evaluate' | 'append' | 'runs' | 'notify';
 }
 
-type RuleState = { readonly series: Map<string, Labels>; readonly last: Outcome } & (
-  | { readonly rule: RecordingRule; readonly alerts: undefined }
+type RuleState = { series: Map<string, Labels>; readonly last: Outcome } & (
+  | { readonly rule: RecordingRule; readonly recorder: Recorder; readonly alerts: undefined }
   | { readonly rule: AlertRule; readonly alerts: RuleAlerts }
 );
 
@@ -52,7 +52,7 @@ export class GroupRunner {
       const series = new Map<string, Labels>();
       const last: Outcome = { error: '', at: undefined, took: 0 };
       return rule.kind === 'record'
-        ? { rule, series, last, alerts: undefined }
+        ? { rule, series, last, recorder: new Recorder(rule), alerts: undefined }
         : { rule, series, last, alerts: new RuleAlerts(rule, group.name) };
     });
   }
@@ -171,7 +171,7 @@ export class GroupRunner {
     let exceeded: Error | undefined;
     try {
       const result = this.#ports.query(state.rule.expression, t - queryOffsetMs);
-      if (state.alerts === undefined) samples = record(state.rule, result, limit);
+      if (state.alerts === undefined) samples = state.recorder.record(result, limit);
       else {
         const { rule } = state;
         const since = (labels: Labels) => activeSince(this.group, rule, labels, t);
@@ -204,16 +204,18 @@ export class GroupRunner {
 
   /** Writes at `t` itself whatever the query's offset, unlike Prometheus: the store only goes forward. */
   #write(state: RuleState, t: number, samples: readonly Sample[]): boolean {
-    const made = new Map(samples.map(({ labels }) => [labelsKey(labels), labels]));
+    const { series } = state;
+    if (samples.length === 0 && series.size === 0) return true;
+    const same = samples.length === series.size && samples.every(({ labels }) => series.has(keyOf(labels)));
+    const made = same ? series : new Map(samples.map(({ labels }) => [keyOf(labels), labels]));
     try {
       this.#ports.append(t, samples);
-      for (const [key, labels] of state.series) if (!made.has(key)) this.#ports.stale(t, labels);
+      for (const [key, labels] of series) if (!made.has(key)) this.#ports.stale(t, labels);
     } catch (error) {
       this.#failed(error, state, 'append');
       return false;
     }
-    state.series.clear();
-    for (const [key, labels] of made) state.series.set(key, labels);
+    state.series = made;
     return true;
   }
 

@@ -4,6 +4,15 @@ const NONE = 0;
 const SAMPLE = 1;
 const STALE = 2;
 
+/** The series of one metric name. */
+export interface Family {
+  readonly columns: Set<Column>;
+  /** Changes with the set, so that what was selected from it can be remembered. */
+  version: number;
+  /** Number of the last write to one of them. */
+  written: number;
+}
+
 /**
  * The samples of one series by row of the shared tick column. Rows before `first` and after `last` have none; the rows
  * between have one each unless `presence` is kept, which happens from the first gap or staleness marker on and ends once
@@ -13,6 +22,7 @@ export class Column {
   readonly id: number;
   readonly labels: Labels;
   readonly key: string;
+  readonly family: Family;
   values: Float64Array;
   presence: Uint8Array | undefined;
   first = -1;
@@ -20,10 +30,11 @@ export class Column {
   /** True once a series has stayed empty for a whole compaction. */
   #idle = false;
 
-  constructor(id: number, labels: Labels, key: string, capacity: number) {
+  constructor(id: number, labels: Labels, key: string, family: Family, capacity: number) {
     this.id = id;
     this.labels = labels;
     this.key = key;
+    this.family = family;
     this.values = new Float64Array(capacity);
   }
 

@@ -1,53 +1,59 @@
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/queryable.ts';
-import type { Column } from './column.ts';
-
-/** Series of one metric name. `version` changes with the set, so that what was selected from it can be remembered. */
-interface Bucket {
-  readonly columns: Set<Column>;
-  version: number;
-}
+import type { Column, Family } from './column.ts';
 
 /** Finds series by matchers. The answer for an array of matchers is remembered until the series it is about change. */
 export class SeriesIndex {
-  readonly #all: Bucket = { columns: new Set(), version: 0 };
-  readonly #byName = new Map<string, Bucket>();
-  readonly #found = new WeakMap<readonly Matcher[], { bucket: Bucket; version: number; columns: Column[] }>();
+  readonly #all: Family = { columns: new Set(), version: 0, written: 0 };
+  readonly #byName = new Map<string, Family>();
+  readonly #found = new WeakMap<readonly Matcher[], { family: Family; version: number; columns: Column[] }>();
+
+  /** The series of the name that `labels` have; {@link add} is to follow. */
+  family(labels: Labels): Family {
+    const name = own(labels, '__name__');
+    let family = this.#byName.get(name);
+    if (family === undefined) {
+      family = { columns: new Set(), version: 0, written: 0 };
+      this.#byName.set(name, family);
+    }
+    return family;
+  }
 
   add(column: Column): void {
-    const name = own(column.labels, '__name__');
-    let bucket = this.#byName.get(name);
-    if (bucket === undefined) {
-      bucket = { columns: new Set(), version: 0 };
-      this.#byName.set(name, bucket);
-    }
-    for (const each of [bucket, this.#all]) {
+    for (const each of [column.family, this.#all]) {
       each.columns.add(column);
       each.version++;
     }
   }
 
   remove(column: Column): void {
-    const name = own(column.labels, '__name__');
-    const bucket = this.#byName.get(name);
-    if (bucket === undefined) return;
-    for (const each of [bucket, this.#all]) {
+    for (const each of [column.family, this.#all]) {
       each.columns.delete(column);
       each.version++;
     }
-    if (bucket.columns.size === 0) this.#byName.delete(name);
+    if (column.family.columns.size === 0) this.#byName.delete(own(column.labels, '__name__'));
+  }
+
+  /** Notes that a series was written to. */
+  wrote({ family }: Column): void {
+    family.written = ++this.#all.written;
+  }
+
+  /** Number of the last write to the series of a name, or to any. */
+  lastWrite(name: string | undefined): number {
+    return name === undefined ? this.#all.written : (this.#byName.get(name)?.written ?? 0);
   }
 
   select(matchers: readonly Matcher[]): readonly Column[] {
     const name = matchers.find((matcher) => matcher.name === '__name__' && matcher.type === '=')?.value;
-    const bucket = name === undefined ? this.#all : this.#byName.get(name);
-    if (bucket === undefined) return [];
+    const family = name === undefined ? this.#all : this.#byName.get(name);
+    if (family === undefined) return [];
     const found = this.#found.get(matchers);
-    if (found?.bucket === bucket && found.version === bucket.version) return found.columns;
-    const columns = [...bucket.columns].filter(({ labels }) =>
+    if (found?.family === family && found.version === family.version) return found.columns;
+    const columns = [...family.columns].filter(({ labels }) =>
       matchers.every((matcher) => matcher.matches(own(labels, matcher.name))),
     );
-    this.#found.set(matchers, { bucket, version: bucket.version, columns });
+    this.#found.set(matchers, { family, version: family.version, columns });
     return columns;
   }
 }

@@ -27,6 +27,7 @@ export class SeriesStore implements Queryable {
   readonly #maxCapacity: number;
   readonly #onDropped: (samples: number) => void;
   readonly #byKey = new Map<string, Column>();
+  readonly #byLabels = new WeakMap<Labels, number>();
   readonly #byId = new Map<number, Column>();
   readonly #index = new SeriesIndex();
   #times: Float64Array;
@@ -74,7 +75,7 @@ export class SeriesStore implements Queryable {
   readonly append: Append = (t, samples) => {
     const accepted = this.tick(t);
     for (const { labels, value } of samples) {
-      if (accepted) this.set(this.series(labels), value);
+      if (accepted) this.set(this.#idOf(labels), value);
       else this.#drop();
     }
   };
@@ -104,11 +105,21 @@ export class SeriesStore implements Queryable {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known.id;
     if (this.#byKey.size >= this.#maxSeries) return -1;
-    const column = new Column(this.#nextId++, clean, key, this.#times.length);
+    const family = this.#index.family(clean);
+    const column = new Column(this.#nextId++, clean, key, family, this.#times.length);
     this.#byKey.set(key, column);
     this.#byId.set(column.id, column);
     this.#index.add(column);
     return column.id;
+  }
+
+  /** {@link series}, without a look at labels whose object was seen before: they never change. */
+  #idOf(labels: Labels): number {
+    const known = this.#byLabels.get(labels);
+    if (known !== undefined && this.#byId.has(known)) return known;
+    const id = this.series(labels);
+    if (id >= 0) this.#byLabels.set(labels, id);
+    return id;
   }
 
   /**
@@ -119,12 +130,20 @@ export class SeriesStore implements Queryable {
     const column = this.#byId.get(id);
     if (column === undefined || this.#row < 0) return this.#drop();
     column.set(this.#row, value);
+    this.#index.wrote(column);
     return true;
   }
 
   /** Says that a series ends with the present tick: instant selectors find it no more, from now on. */
   markStale(id: number): void {
-    if (this.#row >= 0) this.#byId.get(id)?.markStale(this.#row);
+    const column = this.#byId.get(id);
+    if (column === undefined || this.#row < 0) return;
+    column.markStale(this.#row);
+    this.#index.wrote(column);
+  }
+
+  lastWrite(name: string | undefined): number {
+    return this.#index.lastWrite(name);
   }
 
   select(matchers: readonly Matcher[], from: number, to: number): SeriesView[] {
