@@ -108,10 +108,15 @@ function instrument(
     onError,
   });
   const hideSlot = exposeSlot();
-  const forgetExit = flushAtExit(() => {
-    agent.flush(FLUSH_TIMEOUT_MS);
-    agent.close();
-  });
+  const forgetExit = flushAtExit(
+    () => {
+      agent.flush(FLUSH_TIMEOUT_MS);
+      agent.close();
+    },
+    () => {
+      if (config.rulesReload) agent.reload();
+    },
+  );
   return {
     config,
     instrumented: modules.instrumented,

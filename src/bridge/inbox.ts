@@ -99,6 +99,11 @@ export class Inbox {
     return Atomics.load(this.shared.i32, I32.state) === STATE.closed;
   }
 
+  /** Times that the thread has asked for the rule files to be read again. */
+  get reloadsAsked(): number {
+    return Atomics.load(this.shared.i32, I32.reloadAsked);
+  }
+
   /** Milliseconds since the writer's last heartbeat. */
   lagMs(): number {
     return Math.max(0, this.now() - this.shared.f64[F64.beatAt]!);

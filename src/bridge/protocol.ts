@@ -42,6 +42,8 @@ export const I32 = {
   agent: 13,
   /** Faults caught on the main side. */
   errors: 14,
+  /** Times that the rule files were to be read again. */
+  reloadAsked: 15,
   /** Heartbeat lateness: 64 counters, see `lateBucket`. */
   late: 16,
   /** GC pauses: 4 kinds x (buckets of v8js.gc.duration + 1) counters. */
