@@ -5,7 +5,7 @@ import type { Offer, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
-import type { SeenQueue } from '../model/redis-target.ts';
+import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
 import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
 import type { QueueSelection } from '../queues/watcher.ts';
@@ -170,7 +170,7 @@ export class Pipeline {
   }
 
   /** Watches queues of a Redis. @throws TaskwardenError for an address that cannot be read */
-  watchQueues(where: string, selection: QueueSelection): Promise<void> {
+  watchQueues(where: RedisTarget | string, selection: QueueSelection): Promise<void> {
     return this.#queues.watch(where, selection);
   }
 

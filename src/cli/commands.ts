@@ -6,6 +6,7 @@ const USAGE = `Usage:
   taskwarden doctor [--json]               effective configuration, and what will be instrumented here
   taskwarden rules check [--json] FILE...  check Prometheus rule files; a FILE may be a glob
   taskwarden query EXPR                    asks the HTTP API of a running agent; more: taskwarden query --help
+  taskwarden watch --redis URL...          watches the queues of a Redis; more: taskwarden watch --help
   taskwarden --version
   taskwarden --help
 
@@ -16,6 +17,10 @@ export async function runCommand(args: readonly string[], io: Io): Promise<ExitC
   if (args[0] === 'query') {
     const { runQuery } = await import('./query.ts');
     return runQuery(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
+  }
+  if (args[0] === 'watch') {
+    const { runWatch } = await import('./watch.ts');
+    return runWatch(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
   }
   const parsed = parse(args);
   if (typeof parsed === 'string') return wrongUse(io, parsed);

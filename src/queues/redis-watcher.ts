@@ -52,6 +52,7 @@ export class RedisWatcher {
   /** For leases, where reading is from a replica. */
   #primary: Link | undefined;
   #failures = 0;
+  #stopped = false;
   #intervalMs: number;
   #cpu: { seconds: number; atMs: number } | undefined;
 
@@ -85,6 +86,8 @@ export class RedisWatcher {
       await this.#poll(started);
       this.#failures = 0;
     } catch (error) {
+      // A connection that was closed on purpose is no fault of Redis.
+      if (this.#stopped) return 0;
       this.#failures++;
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -99,6 +102,7 @@ export class RedisWatcher {
 
   /** Gives leases back and closes the connections. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     const link = this.#primary ?? this.#link;
     if (link !== undefined) {
       const release = together([...this.#scopes.values()].map(({ lease }) => lease.release()));
