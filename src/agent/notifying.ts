@@ -59,12 +59,14 @@ async function open(
   const agent = keepAlive();
   const host = new HostLookup(url.hostname, monotonicMs);
   host.resolve().catch(() => {});
-  const post: Post = (body) => {
-    const options = { ...requestOptions(endpoint), agent, lookup: host.lookup };
-    return send(url, options, body, endpoint.timeout).catch((error) => {
+  const post: Post = async (body) => {
+    try {
+      const options = { ...requestOptions(endpoint), agent, lookup: host.lookup };
+      return await send(url, options, body, endpoint.timeout);
+    } catch (error) {
       host.expire();
       throw error;
-    });
+    }
   };
   let isTold = false;
   const onFailure = (error: Error): void => {
