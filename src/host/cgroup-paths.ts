@@ -25,12 +25,12 @@ interface Mount {
 }
 
 /**
- * Finds the control groups of this process by /proc/self/cgroup and /proc/self/mountinfo (cgroups(7)), and under
+ * Finds the control groups of a process by /proc/PID/cgroup and /proc/self/mountinfo (cgroups(7)), and under
  * /sys/fs/cgroup where the latter is of no help.
  */
-export function findControlGroups(files: KernelFiles): ControlGroups {
+export function findControlGroups(files: KernelFiles, process = 'self'): ControlGroups {
   const mounts = parseMounts(files.text('/proc/self/mountinfo') ?? '');
-  const paths = parsePaths(files.text('/proc/self/cgroup') ?? '');
+  const paths = parsePaths(files.text(`/proc/${process}/cgroup`) ?? '');
 
   const unifiedPath = paths.get('');
   const unifiedMount =

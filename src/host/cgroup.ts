@@ -2,7 +2,8 @@ import { type ControlGroup, findControlGroups } from './cgroup-paths.ts';
 import type { KernelFiles } from './files.ts';
 import type { Put } from './gauges.ts';
 
-interface Memory {
+/** In bytes; `limit` is the least of the group and its parents, absent without one. */
+export interface GroupMemory {
   readonly usage: number | undefined;
   readonly inactiveFile: number | undefined;
   readonly limit: number | undefined;
@@ -32,8 +33,7 @@ export function cgroupCollector(files: KernelFiles, put: Put): () => void {
   const accounting = groups.of('cpuacct');
 
   return () => {
-    if (memory !== undefined)
-      putMemory(put, memory.version === 1 ? memoryV1(files, memory) : memoryV2(files, memory));
+    if (memory !== undefined) putMemory(put, readGroupMemory(files, memory));
     if (cpu?.version === 2) putCpu(put, cpuV2(files, cpu));
     else if (cpu !== undefined || accounting?.version === 1) putCpu(put, cpuV1(files, cpu, accounting));
     for (const resource of ['cpu', 'memory', 'io'])
@@ -41,7 +41,11 @@ export function cgroupCollector(files: KernelFiles, put: Put): () => void {
   };
 }
 
-function putMemory(put: Put, { usage, inactiveFile, limit, oomKills }: Memory): void {
+export function readGroupMemory(files: KernelFiles, group: ControlGroup): GroupMemory {
+  return group.version === 1 ? memoryV1(files, group) : memoryV2(files, group);
+}
+
+function putMemory(put: Put, { usage, inactiveFile, limit, oomKills }: GroupMemory): void {
   put('container.memory.usage', usage);
   // What the kernel can take back at once is no memory in use (source: cAdvisor's working set).
   const known = usage !== undefined && inactiveFile !== undefined;
@@ -57,7 +61,7 @@ function putCpu(put: Put, { user, system, limit, throttled }: Cpu): void {
   put('taskwarden.container.cpu.throttled', throttled);
 }
 
-function memoryV1(files: KernelFiles, { folders }: ControlGroup): Memory {
+function memoryV1(files: KernelFiles, { folders }: ControlGroup): GroupMemory {
   const own = folders[0]!;
   // The kernel works out the limit of parents too. "No limit" is a number near 2^63.
   const limit =
@@ -71,7 +75,7 @@ function memoryV1(files: KernelFiles, { folders }: ControlGroup): Memory {
   };
 }
 
-function memoryV2(files: KernelFiles, { folders }: ControlGroup): Memory {
+function memoryV2(files: KernelFiles, { folders }: ControlGroup): GroupMemory {
   const own = folders[0]!;
   return {
     usage: files.number(`${own}/memory.current`),

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -10,6 +10,11 @@ export class KernelFiles {
 
   constructor(root: string) {
     this.#root = root;
+  }
+
+  /** The files below a folder of these: of what a process sees as `/`, for example. */
+  below(path: string): KernelFiles {
+    return new KernelFiles(join(this.#root, path));
   }
 
   text(path: string): string | undefined {
@@ -31,6 +36,24 @@ export class KernelFiles {
       ?.split('\n')
       .find((candidate) => candidate.startsWith(`${key} `));
     return parseNumber(line?.slice(key.length));
+  }
+
+  /** What a symbolic link points to. */
+  link(path: string): string | undefined {
+    try {
+      return readlinkSync(join(this.#root, path));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Names of the entries of a folder; none where it cannot be read. */
+  names(path: string): string[] {
+    try {
+      return readdirSync(join(this.#root, path));
+    } catch {
+      return [];
+    }
   }
 
   exists(path: string): boolean {

@@ -2,7 +2,6 @@ import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import { scanned, text } from '../reply.ts';
 import type { Discovery, DiscoveryStep, Poll, QueueRef, QueueSystem } from '../system.ts';
-import { Failures } from './failures.ts';
 import { AsynqInstanceReader, type Inspect } from './instance-reader.ts';
 import { AsynqQueueReader } from './queue-reader.ts';
 import { TypeNames } from './type-names.ts';
@@ -17,24 +16,17 @@ export interface AsynqSystem extends QueueSystem {
   runsFor(labels: Labels): RunReference[];
 }
 
-/** hibiken/asynq on one Redis, 0.18 to 0.26. */
+/** hibiken/asynq, 0.18 to 0.26. */
 export function createAsynq({ inspect }: AsynqOptions = {}): AsynqSystem {
   const names = new TypeNames();
-  const failures = new Map<string, Failures>();
   const instances: AsynqInstanceReader[] = [];
-  const failuresOf = (prefix: string): Failures => {
-    const own = failures.get(prefix) ?? new Failures(prefix, names);
-    failures.set(prefix, own);
-    return own;
-  };
   return {
     name: 'asynq',
     prefix: 'asynq',
     discovery: (prefix) => new QueueScan(prefix),
-    reader: (queue) =>
-      new AsynqQueueReader(queue, (sizes) => failuresOf(queue.prefix).observe(queue.name, sizes)),
+    reader: (queue) => new AsynqQueueReader(queue),
     instance(prefix) {
-      const reader = new AsynqInstanceReader({ prefix, names, failures: failuresOf(prefix), inspect });
+      const reader = new AsynqInstanceReader({ prefix, names, inspect: inspect?.() });
       instances.push(reader);
       return reader;
     },

@@ -2,7 +2,6 @@ import { elements, integer, text } from '../reply.ts';
 import type { InstanceReading, Poll } from '../system.ts';
 import { queueKey } from './keys.ts';
 import { decodeTask } from './messages.ts';
-import type { QueueSizes } from './queue-reader.ts';
 import type { TypeNames } from './type-names.ts';
 
 const SAMPLE = 20;
@@ -19,30 +18,26 @@ export interface FailureSample {
   readonly errors: number;
 }
 
-type State = 'retry' | 'archived';
+const STATES = ['retry', 'archived'] as const;
+type State = (typeof STATES)[number];
+/** Queues whose sizes are asked for in one poll. */
+const LOOKED_AT = 5;
 
-/** Looks at the newest tasks that wait for a retry or are archived, of one queue in a poll, where they have become more. */
+/**
+ * Looks at the newest tasks that wait for a retry or are archived, where they have become more. The queues take turns: the sizes of
+ * five in a poll, and a sample of one.
+ */
 export class Failures {
   readonly #prefix: string;
   readonly #names: TypeNames;
-  readonly #sizes = new Map<string, QueueSizes>();
-  /** Queue and state, with the size at the time of the last look, those that have grown first. */
+  /** Sizes at the last look, by queue, in the order of `STATES`; the queue looked at longest ago comes first. */
+  readonly #sizes = new Map<string, readonly number[]>();
   readonly #grown = new Set<string>();
   readonly #samples = new Map<string, Map<State, FailureSample>>();
 
   constructor(prefix: string, names: TypeNames) {
     this.#prefix = prefix;
     this.#names = names;
-  }
-
-  /** What each queue's own poll found. */
-  observe(queue: string, sizes: QueueSizes): void {
-    const before = this.#sizes.get(queue);
-    this.#sizes.set(queue, sizes);
-    if (sizes.retry === 0) this.#samples.get(queue)?.delete('retry');
-    if (sizes.archived === 0) this.#samples.get(queue)?.delete('archived');
-    if (sizes.retry > (before?.retry ?? 0) || sizes.archived > (before?.archived ?? 0))
-      this.#grown.add(queue);
   }
 
   readings(): InstanceReading[] {
@@ -64,14 +59,15 @@ export class Failures {
     return readings;
   }
 
-  *poll(): Poll<void> {
+  /** @param queues those that are served */
+  *poll(queues: ReadonlySet<string>): Poll<void> {
+    yield* this.#look(queues);
     const [queue] = this.#grown;
     if (queue === undefined) return;
     this.#grown.delete(queue);
-    const key = (part: string) => queueKey({ prefix: this.#prefix, name: queue }, part);
-    const states = ['retry', 'archived'] as const;
-    const lists = yield states.map((state) => ['ZREVRANGE', key(state), 0, SAMPLE - 1] as const);
-    const ids = states.flatMap((state, at) =>
+    const key = (part: string) => this.#key(queue, part);
+    const lists = yield STATES.map((state) => ['ZREVRANGE', key(state), 0, SAMPLE - 1] as const);
+    const ids = STATES.flatMap((state, at) =>
       elements(lists[at]).flatMap((id) =>
         text(id) === undefined ? [] : [{ state, task: key(`t:${text(id)}`) }],
       ),
@@ -80,13 +76,43 @@ export class Failures {
     const small = ids.filter((_, at) => (integer(lengths[at]) ?? Number.POSITIVE_INFINITY) <= MAX_BYTES);
     const messages = small.length === 0 ? [] : yield small.map(({ task }) => ['HGET', task, 'msg'] as const);
     const samples = new Map<State, FailureSample>();
-    for (const state of states) {
+    for (const state of STATES) {
       const own = messages.filter((_, at) => small[at]!.state === state);
       if (own.length > 0)
         samples.set(state, this.#sampleOf(own.filter((message) => Buffer.isBuffer(message))));
     }
     if (samples.size === 0) this.#samples.delete(queue);
     else this.#samples.set(queue, samples);
+  }
+
+  *#look(queues: ReadonlySet<string>): Poll<void> {
+    for (const queue of queues) if (!this.#sizes.has(queue)) this.#sizes.set(queue, []);
+    for (const queue of this.#sizes.keys()) if (!queues.has(queue)) this.#forget(queue);
+    const next = [...this.#sizes.keys()].slice(0, LOOKED_AT);
+    if (next.length === 0) return;
+    const replies = yield next.flatMap((queue) =>
+      STATES.map((state) => ['ZCARD', this.#key(queue, state)] as const),
+    );
+    for (const [at, queue] of next.entries()) {
+      const before = this.#sizes.get(queue)!;
+      const sizes = STATES.map((_, i) => integer(replies[at * STATES.length + i]) ?? 0);
+      this.#sizes.delete(queue);
+      this.#sizes.set(queue, sizes);
+      for (const [i, state] of STATES.entries()) {
+        if (sizes[i] === 0) this.#samples.get(queue)?.delete(state);
+        if (sizes[i]! > (before[i] ?? 0)) this.#grown.add(queue);
+      }
+    }
+  }
+
+  #forget(queue: string): void {
+    this.#sizes.delete(queue);
+    this.#grown.delete(queue);
+    this.#samples.delete(queue);
+  }
+
+  #key(queue: string, part: string): string {
+    return queueKey({ prefix: this.#prefix, name: queue }, part);
   }
 
   #sampleOf(messages: readonly Buffer[]): FailureSample {

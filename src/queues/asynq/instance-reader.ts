@@ -2,7 +2,7 @@ import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { InstanceReader, InstanceReading, Poll } from '../system.ts';
 import { givenUp } from './deadlines.ts';
-import type { Failures } from './failures.ts';
+import { Failures } from './failures.ts';
 import { Fleet } from './fleet.ts';
 import {
   flightReadings,
@@ -17,14 +17,16 @@ import { Schedulers } from './schedulers.ts';
 import type { TypeNames } from './type-names.ts';
 import { type WorkerProcess, workersOf } from './workers.ts';
 
-/** Called with the worker processes of each poll; what it reads of them besides (CPU, memory, …) goes with the poll's readings. */
-export type Inspect = (workers: readonly WorkerProcess[], nowMs: number) => readonly InstanceReading[];
+/** Given the worker processes of a poll, reads what else is known of them (CPU, memory, …): it goes with the poll's readings. */
+export type InspectWorkers = (workers: readonly WorkerProcess[], nowMs: number) => readonly InstanceReading[];
+
+/** Makes one for each Redis. */
+export type Inspect = () => InspectWorkers;
 
 export interface InstanceReaderOptions {
   readonly prefix: string;
   readonly names: TypeNames;
-  readonly failures: Failures;
-  readonly inspect?: Inspect | undefined;
+  readonly inspect?: InspectWorkers | undefined;
 }
 
 /** Reads servers, the tasks in their hands, schedulers, and what the newest failures are. */
@@ -33,6 +35,7 @@ export class AsynqInstanceReader implements InstanceReader {
   readonly #fleet: Fleet;
   readonly #lost: LostTasks;
   readonly #schedulers: Schedulers;
+  readonly #failures: Failures;
   readonly #givenUp = new Map<string, { queue: string; type: string; count: number }>();
   #workers: readonly WorkerProcess[] = [];
   #nowMs = 0;
@@ -42,17 +45,18 @@ export class AsynqInstanceReader implements InstanceReader {
     this.#fleet = new Fleet(options.prefix, options.names);
     this.#lost = new LostTasks(options.prefix);
     this.#schedulers = new Schedulers(options.prefix);
+    this.#failures = new Failures(options.prefix, options.names);
   }
 
   *poll(nowMs: number): Poll<readonly InstanceReading[]> {
-    const { prefix, names, failures, inspect } = this.#options;
+    const { prefix, names, inspect } = this.#options;
     this.#nowMs = nowMs;
     const changes = yield* this.#fleet.poll(nowMs);
     const readings: InstanceReading[] = [];
     if (changes !== undefined) {
       const { servers } = this.#fleet;
       yield* this.#lost.poll(changes, servers);
-      this.#workers = workersOf(servers, nowMs);
+      this.#workers = workersOf(prefix, servers, nowMs);
       for (const { queue, type } of givenUp(changes, nowMs)) {
         const key = `${queue}\n${type}`;
         const entry = this.#givenUp.get(key);
@@ -79,8 +83,9 @@ export class AsynqInstanceReader implements InstanceReader {
     yield* this.#schedulers.poll(nowMs);
     const { entries } = this.#schedulers;
     if (entries !== undefined) readings.push(...scheduleReadings(entries, (type) => names.of(type), nowMs));
-    yield* failures.poll();
-    readings.push(...failures.readings());
+    const served = this.#fleet.servers.flatMap(({ info }) => [...info.queues.keys()]);
+    yield* this.#failures.poll(new Set(served));
+    readings.push(...this.#failures.readings());
     return readings;
   }
 

@@ -8,12 +8,6 @@ const SECOND_ROUND = 4;
 /** Times of pending tasks that a poll asks for. */
 const TIMES = 2;
 
-/** What a queue's poll leaves for others. */
-export interface QueueSizes {
-  readonly retry: number;
-  readonly archived: number;
-}
-
 /**
  * Reads one queue of asynq. Sizes, counters and the end of the list in every poll; what changes slowly (completed and archived tasks,
  * groups, the tasks due first) takes turns for the commands that are left, and is at most five polls old.
@@ -21,16 +15,14 @@ export interface QueueSizes {
 export class AsynqQueueReader implements QueueReader {
   readonly #queue: QueueRef;
   readonly #tail: PendingTail;
-  readonly #sizes: (sizes: QueueSizes) => void;
   readonly #chores: readonly Chore[];
   #turn = 0;
   /** Before asynq 0.20 there were neither totals nor leases, but counts of the day. */
   #old = false;
 
-  constructor(queue: QueueRef, sizes: (sizes: QueueSizes) => void = () => {}) {
+  constructor(queue: QueueRef) {
     this.#queue = queue;
     this.#tail = new PendingTail(queue);
-    this.#sizes = sizes;
     this.#chores = [
       head(queue, 'scheduled'),
       head(queue, 'retry'),
@@ -107,7 +99,6 @@ export class AsynqQueueReader implements QueueReader {
       'queue.paused',
       texts instanceof Error || texts === undefined ? undefined : text(paused) === undefined ? 0 : 1,
     );
-    this.#sizes({ retry: integer(retry) ?? 0, archived: archived ?? 0 });
     return readings;
   }
 

@@ -12,6 +12,8 @@ export interface RunningTask {
 
 /** A process that runs tasks: one server, or several. */
 export interface WorkerProcess {
+  /** Of the keys that it uses. */
+  readonly prefix: string;
   readonly host: string;
   readonly pid: number;
   /** When its first server started, by its own clock, ms since the Unix epoch. */
@@ -20,7 +22,7 @@ export interface WorkerProcess {
   readonly running: readonly RunningTask[];
 }
 
-export function workersOf(servers: readonly Server[], nowMs: number): WorkerProcess[] {
+export function workersOf(prefix: string, servers: readonly Server[], nowMs: number): WorkerProcess[] {
   const byProcess = new Map<string, Server[]>();
   for (const server of servers) {
     const key = `${server.info.host}\n${server.info.pid}`;
@@ -32,7 +34,14 @@ export function workersOf(servers: readonly Server[], nowMs: number): WorkerProc
     const { host, pid } = own[0]!.info;
     const starts = own.flatMap(({ info }) => info.startedMs ?? []);
     const startedMs = starts.length === 0 ? undefined : Math.min(...starts);
-    return { host, pid, startedMs, servers: own, running: own.flatMap((server) => runningOf(server, nowMs)) };
+    return {
+      prefix,
+      host,
+      pid,
+      startedMs,
+      servers: own,
+      running: own.flatMap((server) => runningOf(server, nowMs)),
+    };
   });
 }
 

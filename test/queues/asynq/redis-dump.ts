@@ -42,7 +42,8 @@ export async function loadRedis(redis: Redis, dump: RedisDump): Promise<void> {
     if (each.type === 'string') await redis.set(each.key, bytes(each.value));
     else if (each.type === 'list') await redis.rpush(each.key, ...each.value.map(bytes));
     else if (each.type === 'set') await redis.sadd(each.key, ...each.value.map(bytes));
-    else if (each.type === 'zset') await redis.zadd(each.key, ...each.value.flatMap(([m, s]) => [s, m]));
-    else await redis.hset(each.key, ...each.value.flatMap(([field, value]) => [field, bytes(value)]));
+    else if (each.type === 'zset')
+      await redis.zadd(each.key, ...each.value.flatMap(([member, score]) => [String(score), member]));
+    else for (const [field, value] of each.value) await redis.hset(each.key, field, bytes(value));
   }
 }
