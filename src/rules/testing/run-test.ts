@@ -1,4 +1,5 @@
 import type { Position } from '../../model/errors.ts';
+import type { Labels } from '../../model/labels.ts';
 import { formatDuration } from '../../promql/duration.ts';
 import { compile } from '../../promql/promql.ts';
 import { quoteGo } from '../../promql/strings.ts';
@@ -51,8 +52,14 @@ function faultOf({ name, alerts, series }: RuleTest): { message: string; positio
     const message = `    an item under alert_rule_test misses required attribute alertname at eval_time ${time}${where}`;
     return { message, position: nameless.position };
   }
-  const wrong = series.find((item) => seriesLabels(item.series) === undefined);
-  return wrong && { message: `    "${wrong.series}" is no series`, position: wrong.position };
+  for (const { series: text, position } of series) {
+    try {
+      seriesLabels(text);
+    } catch (error) {
+      return { message: `    ${messageOf(error)}`, position };
+    }
+  }
+  return undefined;
 }
 
 function compareAlerts({ name, expected, atMs, position }: AlertCase, test: string, world: TestWorld) {
@@ -79,11 +86,7 @@ function compareSamples(
   let mismatch: Mismatch | undefined;
   try {
     const got = world.query(compile(expr), atMs);
-    const wanted = expected.map(({ labels, value }) => {
-      const own = labels === '' ? {} : seriesLabels(labels);
-      if (own === undefined) throw new Error(`labels ${quoteGo(labels)}: no series`);
-      return { labels: own, value };
-    });
+    const wanted = expected.map(({ labels, value }) => ({ labels: expectedLabels(labels), value }));
     mismatch = sampleMismatch(wanted, got, fuzzy);
   } catch (error) {
     return [{ position, message: `${about} err: ${messageOf(error)}` }];
@@ -97,4 +100,13 @@ function compareSamples(
       mismatch: { ...mismatch, about },
     },
   ];
+}
+
+function expectedLabels(text: string): Labels {
+  if (text === '') return {};
+  try {
+    return seriesLabels(text);
+  } catch (error) {
+    throw new Error(`labels ${quoteGo(text)}: ${messageOf(error)}`);
+  }
 }

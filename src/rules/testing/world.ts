@@ -1,7 +1,8 @@
-import { TaskwardenError } from '../../model/errors.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Sample } from '../../model/queryable.ts';
+import { parse } from '../../promql/parser.ts';
 import { compile, type Expression, evaluateInstant } from '../../promql/promql.ts';
+import { quoteGo } from '../../promql/strings.ts';
 import { SeriesStore } from '../../store/series-store.ts';
 import { createRuleManager, type RuleManager } from '../manager.ts';
 import type { RuleGroup } from '../rule.ts';
@@ -26,6 +27,7 @@ export class TestWorld {
   #errors: RuleError[] = [];
   #loaded = 0;
 
+  /** @throws TaskwardenError or Error when an input series is none. */
   constructor(
     test: RuleTest,
     groups: readonly RuleGroup[],
@@ -34,7 +36,7 @@ export class TestWorld {
     this.#test = test;
     this.#evaluationIntervalMs = options.evaluationIntervalMs;
     this.#store = new SeriesStore({ maxSeries: MAX_SERIES, maxTicks: options.maxTicks });
-    this.#input = test.series.map(({ series, values }) => ({ labels: seriesLabels(series) ?? {}, values }));
+    this.#input = test.series.map(({ series, values }) => ({ labels: seriesLabels(series), values }));
     this.#rules = createRuleManager({
       groups,
       compile,
@@ -84,17 +86,15 @@ export class TestWorld {
   }
 }
 
-/** `up{job="x"}` as labels, empty ones left out; undefined when the text is anything else. */
-export function seriesLabels(text: string): Labels | undefined {
-  if (/^\s*\{\s*\}\s*$/.test(text)) return {};
-  try {
-    const { node } = compile(text);
-    if (node.kind !== 'selector' || node.matchers.some(({ type }) => type !== '=')) return undefined;
-    return Object.fromEntries(
-      node.matchers.filter(({ value }) => value !== '').map(({ name, value }) => [name, value]),
-    );
-  } catch (error) {
-    if (error instanceof TaskwardenError) return undefined;
-    throw error;
-  }
+/**
+ * `up{job="x"}` as labels. Empty ones go where there is a name and stay where there is none, as in Prometheus.
+ * @throws TaskwardenError or Error when the text is anything else.
+ */
+export function seriesLabels(text: string): Labels {
+  const node = parse(text);
+  if (node.kind !== 'selector' || node.matchers.some(({ type }) => type !== '='))
+    throw new Error(`${quoteGo(text)} is no series`);
+  const named = node.name !== undefined;
+  const kept = node.matchers.filter(({ value }) => value !== '' || !named);
+  return Object.fromEntries(kept.map(({ name, value }) => [name, value]));
 }
