@@ -2,10 +2,12 @@ import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import type { AggregateNode, Aggregator } from './ast.ts';
 import type { Accumulator, Dialect } from './dialect.ts';
-import { formatFloat } from './format.ts';
-import { ascending, KahanSum, Mean, quantile, Variance } from './kahan.ts';
+import { evaluationError, quote } from './errors.ts';
+import { formatFloat, formatShortest } from './format.ts';
+import { ascending, KahanSum, Mean, Variance } from './kahan.ts';
 import { Grouping, withLabel } from './label-ops.ts';
 import type { ScalarPlan, VectorPlan } from './plan.ts';
+import { best } from './top.ts';
 
 class Extreme implements Accumulator {
   value = Number.NaN;
@@ -53,14 +55,17 @@ export function planAggregate(
   label: string,
   dialect: Dialect,
 ): VectorPlan {
-  const grouping = new Grouping(node.labels, node.without);
+  const names = node.op === 'count_values' && !node.without ? [...node.labels, label] : node.labels;
+  const grouping = new Grouping(names, node.without);
   const accumulator = dialect.accumulators[node.op] ?? ACCUMULATORS[node.op];
   if (accumulator !== undefined) return (context, t) => accumulate(inner(context, t), grouping, accumulator);
   if (node.op === 'count_values') return (context, t) => countValues(inner(context, t), grouping, label);
   return (context, t) => {
-    const groups = collect(inner(context, t), grouping);
     const number = param?.(context, t) ?? Number.NaN;
-    return node.op === 'quantile' ? quantiles(groups, number) : extremes(groups, number, node.op === 'topk');
+    const groups = collect(inner(context, t), grouping);
+    return node.op === 'quantile'
+      ? quantiles(groups, number, dialect)
+      : extremes(groups, number, node.op === 'topk');
   };
 }
 
@@ -91,7 +96,11 @@ function collect(samples: readonly Sample[], grouping: Grouping): Map<Labels, Sa
   return groups;
 }
 
-function quantiles(groups: ReadonlyMap<Labels, readonly Sample[]>, q: number): Sample[] {
+function quantiles(
+  groups: ReadonlyMap<Labels, readonly Sample[]>,
+  q: number,
+  { quantile }: Dialect,
+): Sample[] {
   return [...groups].map(([labels, samples]) => ({
     labels,
     value: quantile(
@@ -103,9 +112,13 @@ function quantiles(groups: ReadonlyMap<Labels, readonly Sample[]>, q: number): S
 
 /** The k greatest or least samples of each group, best first and NaN last. */
 function extremes(groups: ReadonlyMap<Labels, Sample[]>, k: number, greatest: boolean): Sample[] {
+  if (k < 1) return [];
+  if (Number.isNaN(k)) throw evaluationError('Parameter value is NaN');
+  if (k >= 2 ** 63 - 1024) throw evaluationError(`Scalar value ${formatShortest(k)} overflows int64`);
   const count = Math.trunc(k);
-  if (!(count >= 1)) return [];
-  return [...groups.values()].flatMap((samples) => sortSamples(samples, greatest).slice(0, count));
+  return [...groups.values()].flatMap((samples) => {
+    return sortSamples(samples.length > count ? best(samples, count, greatest) : samples, greatest);
+  });
 }
 
 /** Sorts samples by value in place; NaN comes last either way. */
@@ -116,17 +129,12 @@ export function sortSamples(samples: Sample[], descending: boolean): Sample[] {
   });
 }
 
+/** Counts by value: a sample is grouped with its value as one more label. */
 function countValues(samples: readonly Sample[], grouping: Grouping, label: string): Sample[] {
-  const counts = new Map<Labels, Map<string, number>>();
-  for (const { labels, value } of samples) {
-    const group = grouping.of(labels);
-    const own = counts.get(group) ?? new Map<string, number>();
-    counts.set(group, own);
-    const text = formatFloat(value);
-    own.set(text, (own.get(text) ?? 0) + 1);
-  }
-  const result = [...counts].flatMap(([group, own]) =>
-    [...own].map(([text, value]) => ({ labels: withLabel(group, label, text), value })),
-  );
-  return accumulate(result, new Grouping([], true), () => new KahanSum());
+  if (label === '') throw evaluationError(`invalid label name ${quote(label)}`);
+  const valued = samples.map(({ labels, value }) => ({
+    labels: withLabel(labels, label, formatFloat(value)),
+    value,
+  }));
+  return accumulate(valued, grouping, () => new Count());
 }

@@ -49,8 +49,10 @@ function elementwise(
   const operate = combine(node);
   const filter = isComparison(op) && !bool ? COMPARISON[op] : undefined;
   return (context, t) => {
+    // Left first, as it is told of the first mistake.
+    const before = swapped ? scalar(context, t) : undefined;
     const samples = vector(context, t);
-    const number = scalar(context, t);
+    const number = before ?? scalar(context, t);
     if (filter !== undefined) {
       return samples.filter(({ value }) => (swapped ? filter(number, value) : filter(value, number)));
     }

@@ -41,6 +41,7 @@ export class Cursor {
   #current: Token;
   #lastEnd = 0;
   #operators = 0;
+  #aggregations = 0;
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
@@ -80,6 +81,14 @@ export class Cursor {
     return this.take();
   }
 
+  /** Parses what is inside an aggregation: mistakes there are called such. */
+  aggregating<T>(parse: () => T): T {
+    this.#aggregations++;
+    const parsed = parse();
+    this.#aggregations--;
+    return parsed;
+  }
+
   /** Takes the punctuation when it is there. */
   skip(text: string): boolean {
     if (!this.isPunctuation(text)) return false;
@@ -95,7 +104,7 @@ export class Cursor {
     return this.#lexer.fail(offset, message);
   }
 
-  unexpected(context = '', expected = ''): never {
+  unexpected(context = this.#aggregations > 0 ? 'aggregation' : '', expected = ''): never {
     const where = context === '' ? '' : ` in ${context}`;
     const instead = expected === '' ? '' : `, expected ${expected}`;
     return this.fail(this.#current.start, `unexpected ${describe(this.#current)}${where}${instead}`);
@@ -109,7 +118,7 @@ function describe({ kind, text }: Token): string {
     case 'end':
       return 'end of input';
     case 'punctuation':
-      return shown;
+      return text === '@' ? '<op:@>' : shown;
     case 'operator':
       return text === '=' ? shown : `<op:${text}>`;
     case 'identifier': {

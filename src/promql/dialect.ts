@@ -1,5 +1,6 @@
 import { type Aggregator, type BinaryNode, type BinaryOperator, isComparison } from './ast.ts';
 import type { RangeFunction } from './functions-rate.ts';
+import { quantile } from './kahan.ts';
 
 /** What aggregations of a group go through, one value after the other. */
 export interface Accumulator {
@@ -17,6 +18,8 @@ export interface Dialect {
   readonly filteredMatchesCollide: boolean;
   /** Relative difference below which counts of neighbouring histogram buckets are taken for the same. */
   readonly bucketTolerance: number;
+  /** The q-quantile of values, which it sorts. */
+  readonly quantile: (q: number, values: number[]) => number;
   /** Functions and aggregations that compute otherwise than {@link V3} does. */
   readonly rangeFunctions: Readonly<Record<string, RangeFunction>>;
   readonly accumulators: Readonly<Partial<Record<Aggregator, () => Accumulator>>>;
@@ -28,6 +31,7 @@ export const V3: Dialect = {
   keepName: new Set(),
   filteredMatchesCollide: true,
   bucketTolerance: 1e-12,
+  quantile,
   rangeFunctions: {},
   accumulators: {},
 };

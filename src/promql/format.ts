@@ -19,3 +19,11 @@ export function parseFloat64(text: string): number | undefined {
   if (/^[+-]?nan$/i.test(text)) return Number.NaN;
   return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
 }
+
+/** A number as Go's %v writes it: with an exponent of two digits where that is below -4 or above 20. */
+export function formatShortest(value: number): string {
+  const magnitude = Math.abs(value);
+  if (!Number.isFinite(value) || value === 0 || (magnitude >= 1e-4 && magnitude < 1e21))
+    return formatFloat(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+}

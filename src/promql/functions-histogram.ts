@@ -97,7 +97,9 @@ export function bucketFraction(lower: number, upper: number, buckets: readonly B
   if (last?.bound !== Number.POSITIVE_INFINITY) return Number.NaN;
   if (last.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
   if (lower >= upper) return 0;
-  return (rankAt(upper, buckets) - rankAt(lower, buckets)) / last.count;
+  // Counts that fall towards the end could say more than all.
+  const share = (value: number): number => Math.min(rankAt(value, buckets), last.count);
+  return (share(upper) - share(lower)) / last.count;
 }
 
 /** Observations up to a value, by linear interpolation within its bucket. */

@@ -1,3 +1,5 @@
+import { log2, log10 } from './go-math.ts';
+
 type NumberFunction = (value: number) => number;
 
 /** Parts of a date in UTC, from seconds since the Unix epoch. */
@@ -32,8 +34,8 @@ export const MATH_FUNCTIONS: Readonly<Record<string, NumberFunction>> = {
   exp: Math.exp,
   sqrt: Math.sqrt,
   ln: Math.log,
-  log2: Math.log2,
-  log10: Math.log10,
+  log2,
+  log10,
   sgn: (value) => (value < 0 ? -1 : value > 0 ? 1 : value),
   sin: Math.sin,
   cos: Math.cos,
@@ -47,8 +49,8 @@ export const MATH_FUNCTIONS: Readonly<Record<string, NumberFunction>> = {
   asinh: Math.asinh,
   acosh: Math.acosh,
   atanh: Math.atanh,
-  deg: (value) => (value * 180) / Math.PI,
-  rad: (value) => (value * Math.PI) / 180,
+  deg: (value) => value * (180 / Math.PI),
+  rad: (value) => value * (Math.PI / 180),
 };
 
 /** Rounds to a multiple of `nearest`, halves upwards. */

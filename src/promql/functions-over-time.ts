@@ -24,9 +24,10 @@ function extreme({ values, start, end }: Window, greatest: boolean): number {
 function regression(
   { times, values, start, end }: Window,
   origin: number,
+  Sum: typeof KahanSum,
 ): { slope: number; intercept: number } {
   const first = values[start]!;
-  const [x, y, xy, xx] = [new KahanSum(), new KahanSum(), new KahanSum(), new KahanSum()];
+  const [x, y, xy, xx] = [new Sum(), new Sum(), new Sum(), new Sum()];
   let constant = true;
   for (let at = start; at < end; at++) {
     const seconds = (times[at]! - origin) / 1000;
@@ -46,11 +47,26 @@ function regression(
   return { slope, intercept: y.value / count - (slope * x.value) / count };
 }
 
+/** Functions that add up in several sums at once. */
+export function careful(Sum: typeof KahanSum): Readonly<Record<string, RangeFunction>> {
+  return {
+    stdvar_over_time: (window) => fold(window, new CarefulVariance(Sum)),
+    stddev_over_time: (window) => Math.sqrt(fold(window, new CarefulVariance(Sum))),
+    deriv: (window) => {
+      if (window.end - window.start < 2) return undefined;
+      return regression(window, window.times[window.start]!, Sum).slope;
+    },
+    predict_linear: (window, _from, _to, seconds, t) => {
+      if (window.end - window.start < 2) return undefined;
+      const { slope, intercept } = regression(window, t, Sum);
+      return slope * seconds + intercept;
+    },
+  };
+}
+
 export const OVER_TIME_FUNCTIONS: Readonly<Record<string, RangeFunction>> = {
   avg_over_time: (window) => fold(window, new Mean()),
   sum_over_time: (window) => fold(window, new KahanSum()),
-  stdvar_over_time: (window) => fold(window, new CarefulVariance()),
-  stddev_over_time: (window) => Math.sqrt(fold(window, new CarefulVariance())),
   min_over_time: (window) => extreme(window, false),
   max_over_time: (window) => extreme(window, true),
   count_over_time: ({ start, end }) => end - start,
@@ -59,13 +75,5 @@ export const OVER_TIME_FUNCTIONS: Readonly<Record<string, RangeFunction>> = {
   last_over_time: ({ values, end }) => values[end - 1]!,
   quantile_over_time: ({ values, start, end }, _from, _to, q) =>
     quantile(q, [...values.subarray(start, end)]),
-  deriv: (window) => {
-    if (window.end - window.start < 2) return undefined;
-    return regression(window, window.times[window.start]!).slope;
-  },
-  predict_linear: (window, _from, _to, seconds, t) => {
-    if (window.end - window.start < 2) return undefined;
-    const { slope, intercept } = regression(window, t);
-    return slope * seconds + intercept;
-  },
+  ...careful(KahanSum),
 };

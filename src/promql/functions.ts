@@ -91,8 +91,8 @@ function clamped(bounds: (args: Args) => readonly [ScalarPlan, ScalarPlan]): Bui
     const samples = args.vector(0);
     const [min, max] = bounds(args);
     return vector((context, t) => {
-      const [low, high] = [min(context, t), max(context, t)];
       const unclamped = samples(context, t);
+      const [low, high] = [min(context, t), max(context, t)];
       if (low > high) return [];
       return map(unclamped, (value) => clamp(value, low, high));
     });
@@ -160,8 +160,9 @@ const BUILDERS = new Map<string, Build>([
       const samples = args.vector(0);
       const nearest = args.length > 1 ? args.scalar(1) : () => 1;
       return vector((context, t) => {
+        const unrounded = samples(context, t);
         const multiple = nearest(context, t);
-        return map(samples(context, t), (value) => round(value, multiple));
+        return map(unrounded, (value) => round(value, multiple));
       });
     },
   ],

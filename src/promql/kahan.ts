@@ -65,8 +65,13 @@ export class Variance {
 /** The same with both running figures summed with care, as Prometheus has it over time. */
 export class CarefulVariance {
   #count = 0;
-  #mean = new KahanSum();
-  #squares = new KahanSum();
+  readonly #mean: KahanSum;
+  readonly #squares: KahanSum;
+
+  constructor(Sum: typeof KahanSum) {
+    this.#mean = new Sum();
+    this.#squares = new Sum();
+  }
 
   add(value: number): void {
     this.#count++;

@@ -181,8 +181,7 @@ class Parser {
   #aggregate(op: Aggregator, start: number): Node {
     const cursor = this.#cursor;
     let grouping = this.#aggregateGrouping();
-    if (!cursor.isPunctuation('(')) cursor.unexpected('aggregation');
-    const args = this.#args('aggregation');
+    const args = cursor.aggregating(() => this.#args());
     grouping ??= this.#aggregateGrouping();
     const end = cursor.lastEnd;
     if (args.length === 0) cursor.fail(start, 'no arguments for aggregate expression provided');
@@ -203,23 +202,23 @@ class Parser {
     return { labels: this.#grouping(), without: word === 'without' };
   }
 
-  #args(context: string): Node[] {
+  #args(): Node[] {
     const cursor = this.#cursor;
-    cursor.take();
+    if (!cursor.skip('(')) cursor.unexpected();
     const args: Node[] = [];
     if (cursor.skip(')')) return args;
     for (;;) {
       args.push(this.#expression(0));
       if (cursor.skip(')')) return args;
       const comma = cursor.current.start;
-      if (!cursor.skip(',')) cursor.unexpected(context);
+      if (!cursor.skip(',')) cursor.unexpected();
       if (cursor.isPunctuation(')')) cursor.fail(comma, 'trailing commas not allowed in function call args');
     }
   }
 
   #call(name: string, start: number): Node {
     const cursor = this.#cursor;
-    const args = this.#args('');
+    const args = this.#args();
     if (EXPERIMENTAL_AGGREGATORS.has(name)) {
       const flag = '--enable-feature=promql-experimental-functions';
       cursor.fail(start, `${name}() is experimental and must be enabled with ${flag}`);

@@ -1,6 +1,7 @@
 import { type Accumulator, type Dialect, V3 } from './dialect.ts';
-import { increaseOf, type RangeFunction } from './functions-rate.ts';
-import { KahanSum } from './kahan.ts';
+import { careful } from './functions-over-time.ts';
+import { increaseOf } from './functions-rate.ts';
+import { KahanSum, quantile as usualQuantile } from './kahan.ts';
 import type { Window } from './plan.ts';
 
 class PlainSum implements Accumulator {
@@ -55,7 +56,7 @@ class PlainVariance implements Accumulator {
 }
 
 function averageOverTime({ values, start, end }: Window): number {
-  const mean = new KahanSum();
+  const mean = new UnboundedSum();
   for (let at = start; at < end; at++) {
     const value = values[at]!;
     const count = at - start + 1;
@@ -64,7 +65,13 @@ function averageOverTime({ values, start, end }: Window): number {
   return Math.abs(mean.sum) === Number.POSITIVE_INFINITY ? mean.sum : mean.value;
 }
 
-function extrapolated(window: Window, from: number, to: number, counter: boolean): number | undefined {
+function extrapolated(
+  window: Window,
+  from: number,
+  to: number,
+  counter: boolean,
+  perSecond = false,
+): number | undefined {
   const { times, values, start, end } = window;
   if (end - start < 2) return undefined;
   const change = counter ? increaseOf(window) : values[end - 1]! - values[start]!;
@@ -78,13 +85,29 @@ function extrapolated(window: Window, from: number, to: number, counter: boolean
   const threshold = average * 1.1;
   const before = toStart < threshold ? toStart : average / 2;
   const after = toEnd < threshold ? toEnd : average / 2;
-  return change * ((sampled + before + after) / sampled);
+  const factor = (sampled + before + after) / sampled;
+  return change * (perSecond ? factor / ((to - from) / 1000) : factor);
 }
 
-const rate: RangeFunction = (window, from, to) => {
-  const increase = extrapolated(window, from, to, true);
-  return increase === undefined ? undefined : increase / ((to - from) / 1000);
-};
+/** Once infinite, its rounding error is NaN. */
+class UnboundedSum extends KahanSum {
+  override add(value: number): void {
+    const total = this.sum + value;
+    if (Math.abs(this.sum) >= Math.abs(value)) this.error += this.sum - total + value;
+    else this.error += value - total + this.sum;
+    this.sum = total;
+  }
+}
+
+/** An infinity weighs even where its weight is 0, and makes NaN. */
+function quantile(q: number, values: number[]): number {
+  const exact = usualQuantile(q, values);
+  if (!(q >= 0 && q <= 1) || values.length === 0) return exact;
+  const rank = q * (values.length - 1);
+  const lower = Math.floor(rank);
+  const upper = Math.min(values.length - 1, lower + 1);
+  return values[lower]! * (1 - (rank - lower)) + values[upper]! * (rank - lower);
+}
 
 /**
  * Prometheus 2, as of 2.42 (source: its promql/engine.go and promql/functions.go), for comparison only: windows are closed
@@ -99,11 +122,15 @@ export const V2: Dialect = {
   keepName: new Set(['atan2']),
   filteredMatchesCollide: false,
   bucketTolerance: 0,
+  quantile,
   rangeFunctions: {
-    rate,
+    ...careful(UnboundedSum),
+    rate: (window, from, to) => extrapolated(window, from, to, true, true),
     increase: (window, from, to) => extrapolated(window, from, to, true),
     delta: (window, from, to) => extrapolated(window, from, to, false),
     avg_over_time: averageOverTime,
+    quantile_over_time: ({ values, start, end }, _from, _to, q) =>
+      quantile(q, [...values.subarray(start, end)]),
   },
   accumulators: {
     sum: () => new PlainSum(),
