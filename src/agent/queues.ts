@@ -77,11 +77,13 @@ export class Queues {
   async #load(): Promise<QueueWatcher> {
     const { config, registry, sidecar, guard } = this.#options;
     const { QueueWatcher } = await import('../queues/watcher.ts');
+    const { inspectWorkers } = await import('./worker-processes.ts');
     this.#watcher = new QueueWatcher({
       registry,
       intervalMs: config.queues.interval,
       leaderless: sidecar,
       searchSteps: sidecar ? SIDECAR_STEPS : WORKER_STEPS,
+      inspect: () => inspectWorkers({ root: config.queues.hostRoot }),
       onError: (error) =>
         guard('queues', () => {
           throw error;

@@ -25,7 +25,12 @@ export interface Settings {
   readonly spans: boolean;
   readonly maxTasks: number;
   readonly machine: { readonly interval: number };
-  readonly queues: { readonly watch: 'seen' | 'off'; readonly interval: number; readonly redis: string };
+  readonly queues: {
+    readonly watch: 'seen' | 'off';
+    readonly interval: number;
+    readonly redis: string;
+    readonly hostRoot: string;
+  };
   readonly store: { readonly step: number; readonly retention: number; readonly maxSeries: number };
   readonly telemetry: { readonly parent: 'link' | 'parent' };
   /** `host:port`; '' where the HTTP API is off. */
@@ -58,7 +63,7 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   spans: true,
   maxTasks: 200,
   machine: { interval: 15_000 },
-  queues: { watch: 'seen', interval: 10_000, redis: '' },
+  queues: { watch: 'seen', interval: 10_000, redis: '', hostRoot: '/' },
   store: { step: 5000, retention: 900_000, maxSeries: 5000 },
   telemetry: { parent: 'link' },
   http: '',
@@ -162,6 +167,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     kind: text,
     about:
       'Address of the Redis of queues whose connection cannot be told from the worker, such as redis://host:6379/0.',
+  },
+  'queues.hostRoot': {
+    kind: text,
+    about:
+      'Folder with the /proc and /sys of the machine that workers of other languages run on: see [asynq.md](asynq.md).',
   },
   'store.step': {
     kind: duration('100ms', '5m'),

@@ -5,7 +5,8 @@ export type RedisDump = readonly DumpedKey[];
 
 type DumpedKey = { readonly key: string } & (
   | { readonly type: 'string'; readonly value: string }
-  | { readonly type: 'list' | 'set'; readonly value: readonly string[] }
+  | { readonly type: 'list'; readonly value: readonly string[] }
+  | { readonly type: 'set'; readonly value: readonly string[] }
   | { readonly type: 'zset'; readonly value: readonly (readonly [member: string, score: number])[] }
   | { readonly type: 'hash'; readonly value: readonly (readonly [field: string, value: string])[] }
 );
@@ -43,7 +44,7 @@ export async function loadRedis(redis: Redis, dump: RedisDump): Promise<void> {
     else if (each.type === 'list') await redis.rpush(each.key, ...each.value.map(bytes));
     else if (each.type === 'set') await redis.sadd(each.key, ...each.value.map(bytes));
     else if (each.type === 'zset')
-      await redis.zadd(each.key, ...each.value.flatMap(([member, score]) => [String(score), member]));
+      for (const [member, score] of each.value) await redis.zadd(each.key, score, member);
     else for (const [field, value] of each.value) await redis.hset(each.key, field, bytes(value));
   }
 }
