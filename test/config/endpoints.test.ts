@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { loadConfig } from '../../src/config/config.ts';
 import { describe } from '../../src/config/describe.ts';
@@ -89,6 +89,23 @@ alertmanagers:
       authorization: { type: 'Token', credentials: '', credentialsFile: at('token') },
     },
   ]);
+});
+
+test('the example of the documentation can be used', () => {
+  const document = readFileSync(resolve(import.meta.dirname, '../../docs/alerts.md'), 'utf8');
+  const example = /```yaml\n(alertmanagers:[\s\S]*?)```/.exec(document)?.[1] ?? '';
+  for (const name of ['client.pem', 'client.key', 'alertmanager'])
+    writeFileSync(join(folder, 'conf', name), 'x');
+  const { alertmanagers, externalLabels, externalUrl } = fromYaml(example.replaceAll('/run/secrets/', ''));
+  assert.deepEqual(
+    alertmanagers.map(({ url, timeout }) => [url, timeout]),
+    [
+      ['http://alertmanager-0:9093/', 10_000],
+      ['https://alertmanager-1.example.com/prefix', 10_000],
+      ['https://mimir.example.com/alertmanager', 10_000],
+    ],
+  );
+  assert.deepEqual([externalLabels, externalUrl], [{ cluster: 'eu-1' }, 'https://prometheus.example.com/']);
 });
 
 test('what is not allowed names the option, the part, the value and what is allowed, and no secret', () => {
