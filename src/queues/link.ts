@@ -10,7 +10,8 @@ const PIPELINE = 500;
 
 /** Connects, once and without retries: who asks decides when to try again. @throws Error */
 export async function connect(target: RedisTarget): Promise<Link> {
-  const { Cluster, Redis } = await import('ioredis');
+  // The default export alone is there in a bundle too.
+  const { Cluster, Redis } = (await import('ioredis')).default;
   if (target.mode === 'cluster') {
     const { clusterLink } = await import('./cluster-link.ts');
     return clusterLink(new Cluster([...target.nodes], clusterOptions(target)));

@@ -6,6 +6,7 @@ export type Outcome =
   | 'gone'
   | 'wrong_type'
   | 'standby'
+  | 'no_lease'
   | 'unreachable'
   | 'timeout'
   | 'loading'

@@ -145,7 +145,7 @@ export class RedisWatcher {
     const roles = [...this.#scopes.values()].map(({ role }) => role);
     const polls = roles.some((role) => this.#mayPoll(role));
     const refused = !polls && roles.includes('refused');
-    this.#status(polls || roles.length === 0 ? 'ok' : refused ? 'readonly' : 'standby');
+    this.#status(polls || roles.length === 0 ? 'ok' : refused ? 'no_lease' : 'standby');
     this.#set('taskwarden.redis.leader', polls ? 1 : 0);
   }
 

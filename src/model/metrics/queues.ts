@@ -4,6 +4,8 @@ const INSTANCE = ['redis.instance'] as const;
 const QUEUE = ['messaging.system', 'messaging.destination.name', 'redis.instance', 'queue.prefix'] as const;
 /** Only where it is not the one that the library has by default. */
 const optional = ['queue.prefix'] as const;
+/** Without a queue where the library counts for all queues together. */
+const OF_ALL = [...optional, 'messaging.destination.name'] as const;
 const AS_STORED = "From the queue's own counters in Redis, at the moment of the poll.";
 
 /** What waits in a queue, as the watcher reads it. */
@@ -13,7 +15,7 @@ export const QUEUE_METRICS = {
     unit: '{task}',
     source: 'taskwarden',
     attributes: [...QUEUE, 'queue.state'],
-    optional,
+    optional: OF_ALL,
     description:
       'Tasks of a queue by state: ready (could run now, also while the queue is paused), active, scheduled (for later; where a library ' +
       'does not tell them apart, retries too), retry (failed, waiting for the next attempt), dead (failed for good), completed, ' +
@@ -47,7 +49,7 @@ export const QUEUE_METRICS = {
     unit: 's',
     source: 'taskwarden',
     attributes: QUEUE,
-    optional,
+    optional: OF_ALL,
     description:
       'How long the task that is due first has been due without being moved to the ready ones; 0 when none is overdue. ' +
       'No worker or scheduler moves them when it grows.',
@@ -85,7 +87,7 @@ export const QUEUE_METRICS = {
     unit: '{task}',
     source: 'taskwarden',
     attributes: QUEUE,
-    optional,
+    optional: OF_ALL,
     description: 'Attempts that ended since the queue exists, failures included.',
     quality: `${AS_STORED} Absent where there is none.`,
   },
@@ -94,7 +96,7 @@ export const QUEUE_METRICS = {
     unit: '{task}',
     source: 'taskwarden',
     attributes: QUEUE,
-    optional,
+    optional: OF_ALL,
     description: 'Attempts that failed since the queue exists.',
     quality: `${AS_STORED} Absent where there is none.`,
   },
@@ -133,8 +135,7 @@ export const QUEUE_METRICS = {
     optional,
     description:
       '1 for what the last poll of the queue came to: ok, gone (there is no such queue), wrong_type (a key is none of its library), ' +
-      'unreachable, timeout, loading, noauth, noperm, cluster (MOVED, CLUSTERDOWN, …), error. Other figures of a queue whose poll ' +
-      'fails are absent.',
+      'unreachable, timeout, loading, noauth, noperm, cluster (MOVED, CLUSTERDOWN, …), error. What a failed poll did not learn is absent.',
     quality: 'Exact.',
   },
   'taskwarden.redis.status': {
@@ -143,8 +144,8 @@ export const QUEUE_METRICS = {
     source: 'taskwarden',
     attributes: [...INSTANCE, 'queue.poll.outcome'],
     description:
-      '1 for what the last poll of a Redis came to: ok, standby (another agent polls), unreachable, timeout, loading, noauth, noperm, ' +
-      'maxclients, cluster, error.',
+      '1 for what the last poll of a Redis came to: ok, standby (another agent polls), no_lease (it takes no writes, so that nobody can ' +
+      'be agreed upon to poll), unreachable, timeout, loading, noauth, noperm, maxclients, cluster, error.',
     quality: 'Exact.',
   },
   'taskwarden.redis.leader': {
