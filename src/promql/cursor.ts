@@ -1,36 +1,6 @@
 import { quote } from './errors.ts';
+import { KEYWORDS } from './keywords.ts';
 import { Lexer, type Token } from './lexer.ts';
-
-export const AGGREGATORS: ReadonlySet<string> = new Set([
-  'sum',
-  'avg',
-  'min',
-  'max',
-  'count',
-  'group',
-  'stddev',
-  'stdvar',
-  'topk',
-  'bottomk',
-  'quantile',
-  'count_values',
-]);
-
-/** Aggregators that Prometheus has behind a feature flag; here they are names like any other, refused with its words. */
-export const EXPERIMENTAL_AGGREGATORS: ReadonlySet<string> = new Set(['limitk', 'limit_ratio']);
-
-const WORD_OPERATORS: ReadonlySet<string> = new Set(['and', 'or', 'unless', 'atan2']);
-
-const KEYWORDS: ReadonlySet<string> = new Set([
-  'by',
-  'without',
-  'on',
-  'ignoring',
-  'group_left',
-  'group_right',
-  'bool',
-  'offset',
-]);
 
 /** Operators and modifiers of one expression: each may make its tree a level deeper, and the stack is finite. */
 const MAX_OPERATORS = 2000;
@@ -38,17 +8,18 @@ const MAX_OPERATORS = 2000;
 /** The tokens of an expression with one token of look-ahead. */
 export class Cursor {
   readonly #lexer: Lexer;
-  #current: Token;
+  #current: Token | undefined;
   #lastEnd = 0;
   #operators = 0;
   #aggregations = 0;
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
-    this.#current = this.#lexer.next();
   }
 
+  /** Read when it is asked for: what is known to be wrong by then is told before what comes next. */
   get current(): Token {
+    this.#current ??= this.#lexer.next();
     return this.#current;
   }
 
@@ -58,25 +29,25 @@ export class Cursor {
   }
 
   take(): Token {
-    const taken = this.#current;
+    const taken = this.current;
     this.#lastEnd = taken.end;
-    this.#current = this.#lexer.next();
+    this.#current = undefined;
     return taken;
   }
 
-  /** The keyword, aggregator or word operator at the cursor in lower case: PromQL does not mind their case. */
+  /** The keyword at the cursor in lower case: PromQL does not mind their case. */
   word(): string | undefined {
-    return this.#current.kind === 'identifier' ? this.#current.text.toLowerCase() : undefined;
+    return this.current.kind === 'keyword' ? this.current.text.toLowerCase() : undefined;
   }
 
   isPunctuation(text: string): boolean {
-    return this.#current.kind === 'punctuation' && this.#current.text === text;
+    return this.current.kind === 'punctuation' && this.current.text === text;
   }
 
   /** Takes an operator or what begins a modifier. */
   takeOperator(): Token {
     if (++this.#operators > MAX_OPERATORS) {
-      this.fail(this.#current.start, `more than ${MAX_OPERATORS} operators in one expression`);
+      this.fail(this.current.start, `more than ${MAX_OPERATORS} operators in one expression`);
     }
     return this.take();
   }
@@ -107,13 +78,13 @@ export class Cursor {
   unexpected(context = this.#aggregations > 0 ? 'aggregation' : '', expected = ''): never {
     const where = context === '' ? '' : ` in ${context}`;
     const instead = expected === '' ? '' : `, expected ${expected}`;
-    return this.fail(this.#current.start, `unexpected ${describe(this.#current)}${where}${instead}`);
+    return this.fail(this.current.start, `unexpected ${describe(this.current)}${where}${instead}`);
   }
 }
 
 /** A token as Prometheus names it in messages. */
 function describe({ kind, text }: Token): string {
-  const shown = text.length > 10 && kind !== 'identifier' ? `${quote(text.slice(0, 10))}...` : quote(text);
+  const shown = text.length > 10 ? `${quote(text.slice(0, 10))}...` : quote(text);
   switch (kind) {
     case 'end':
       return 'end of input';
@@ -121,13 +92,25 @@ function describe({ kind, text }: Token): string {
       return text === '@' ? '<op:@>' : shown;
     case 'operator':
       return text === '=' ? shown : `<op:${text}>`;
-    case 'identifier': {
-      const word = text.toLowerCase();
-      if (KEYWORDS.has(word)) return `<${text}>`;
-      if (WORD_OPERATORS.has(word)) return `<op:${text}>`;
-      return AGGREGATORS.has(word) ? `<aggr:${text}>` : `identifier ${shown}`;
-    }
+    case 'keyword':
+      return describeKeyword(text, shown);
+    case 'identifier':
+    case 'metric identifier':
+      return `${kind} ${quote(text)}`;
     default:
       return `${kind} ${shown}`;
+  }
+}
+
+function describeKeyword(text: string, shown: string): string {
+  switch (KEYWORDS.get(text.toLowerCase())) {
+    case 'operator':
+      return `<op:${text}>`;
+    case 'aggregator':
+      return `<aggr:${text}>`;
+    case 'modifier':
+      return `<${text}>`;
+    default:
+      return shown;
   }
 }

@@ -1,5 +1,8 @@
 import { type Position, TaskwardenError } from '../model/errors.ts';
 
+/** A text in double quotes as Go's %q writes it. */
+export { quoteGo as quote } from './strings.ts';
+
 /** The line and column, counted from 1, of an offset into a text. */
 export function positionAt(text: string, offset: number): Position {
   const before = text.slice(0, offset);
@@ -17,9 +20,4 @@ export function parseError(text: string, offset: number, message: string): Taskw
 /** A query that is well formed but cannot be answered with the series at hand. */
 export function evaluationError(message: string): TaskwardenError {
   return new TaskwardenError('TASKWARDEN_PROMQL', message);
-}
-
-/** A text in double quotes as Go's %q writes it. */
-export function quote(text: string): string {
-  return JSON.stringify(text);
 }

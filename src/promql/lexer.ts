@@ -1,14 +1,17 @@
 import { parseError, quote } from './errors.ts';
+import { DURATION_WORDS, FILLS, KEYWORDS } from './keywords.ts';
+import { scanNumber } from './scan-number.ts';
 import { readEscape } from './strings.ts';
 
 export type TokenKind =
   | 'number'
   | 'duration'
   | 'string'
-  /** A word without a colon: a name, or a keyword where the grammar expects one. */
+  /** A word without a colon that is no keyword where it stands. */
   | 'identifier'
   /** A word with a colon. */
   | 'metric identifier'
+  | 'keyword'
   | 'operator'
   /** `( ) { } [ ] , : @` */
   | 'punctuation'
@@ -23,20 +26,27 @@ export interface Token {
 }
 
 const SPACE = /(?:[ \t\r\n]|#[^\r\n]*)*/y;
+const BLANK = /[ \t\r\n]*/y;
 const WORD = /[A-Za-z_:][A-Za-z0-9_:]*/y;
 const LABEL = /[A-Za-z_][A-Za-z0-9_]*/y;
-const NUMERAL = /0[xX][0-9a-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?[\d_]+)?(?![A-Za-z0-9])/y;
-const DURATION = /(?:\d+(?:ms|[smhdwy]))+(?![A-Za-z0-9])/y;
-const OPERATOR = /==|!=|=~|!~|<=|>=|[-+*/%^<>=]/y;
+const LETTERS = /[A-Za-z_]+/y;
+const MATCH = /=~|!~|!=|=/y;
+const OPERATOR = /==|!=|<=|>=|<\/|>\/|[-+*/%^<>=]/y;
+const DURATION_OPERATOR = /[-+*/%^]/y;
 
-/** Turns the text of an expression into tokens, one at a time, so that the first error is the leftmost. */
+/**
+ * Turns the text of an expression into tokens, one at a time, so that the first error is the leftmost (source: Prometheus,
+ * promql/parser/lex.go, whose states these are: within braces, in brackets before the first number and after it).
+ */
 export class Lexer {
   readonly text: string;
   #at = 0;
   #parens = 0;
   #braces = false;
-  #brackets = false;
+  #brackets: 'closed' | 'duration' | 'open' = 'closed';
   #colon = false;
+  /** Whether the brackets have a number or what stands for one. */
+  #number = false;
 
   constructor(text: string) {
     this.text = text;
@@ -44,17 +54,13 @@ export class Lexer {
 
   /** @throws TaskwardenError TASKWARDEN_PROMQL */
   next(): Token {
-    this.#at += this.#match(SPACE)?.length ?? 0;
-    const start = this.#at;
-    const char = this.text[start];
-    if (char === undefined) return this.#end();
+    const inDuration = this.#brackets === 'duration';
+    this.#at += this.#match(inDuration ? BLANK : SPACE)?.length ?? 0;
+    const char = String.fromCodePoint(this.text.codePointAt(this.#at) ?? 0);
+    if (inDuration) return this.#duration(char);
+    if (this.#at === this.text.length) return this.#end();
     if (char === '"' || char === "'" || char === '`') return this.#string(char);
-    const word = this.#match(this.#braces || this.#brackets ? LABEL : WORD);
-    if (word !== undefined) return this.#token(word.includes(':') ? 'metric identifier' : 'identifier', word);
-    if (!this.#braces && /[0-9.]/.test(char)) return this.#number();
-    const operator = this.#match(OPERATOR);
-    if (operator !== undefined) return this.#token('operator', operator);
-    return this.#punctuation(char);
+    return this.#braces ? this.#insideBraces(char) : this.#statement(char);
   }
 
   fail(offset: number, message: string): never {
@@ -74,92 +80,187 @@ export class Lexer {
 
   #end(): Token {
     if (this.#braces) this.fail(this.#at, 'unexpected end of input inside braces');
-    if (this.#brackets) this.fail(this.#at, 'unclosed left bracket');
     if (this.#parens > 0) this.fail(this.#at, 'unclosed left parenthesis');
+    if (this.#brackets !== 'closed') this.fail(this.#at, 'unclosed left bracket');
     return this.#token('end', '');
   }
 
+  #statement(char: string): Token {
+    if (this.#isNumber(char)) return this.#numeral();
+    if (/[A-Za-z_:]/.test(char)) return this.#brackets === 'open' ? this.#inBrackets(char) : this.#word();
+    const operator = this.#match(OPERATOR);
+    const next = this.text[this.#at + 1] ?? '\uFFFD';
+    if (operator === '=' && next === '~') {
+      this.fail(this.#at, `unexpected character after '=': ${quoteRune(next)}`);
+    }
+    if (operator !== undefined) return this.#token('operator', operator);
+    if (char === '!') this.fail(this.#at, `unexpected character after '!': ${quoteRune(next)}`);
+    return this.#punctuation(char);
+  }
+
+  #punctuation(char: string): Token {
+    if (char === '(') this.#parens++;
+    else if (char === ')') this.#closeParen();
+    else if (char === '{') this.#braces = true;
+    else if (char === '[') this.#openBracket();
+    else if (char === ']') this.#closeBracket();
+    else if (char !== ',' && char !== '@') this.fail(this.#at, `unexpected character: ${quoteRune(char)}`);
+    return this.#token('punctuation', char);
+  }
+
+  #word(): Token {
+    const word = this.#match(WORD)!;
+    const lower = word.toLowerCase();
+    if (lower === 'inf' || lower === 'nan') return this.#token('number', word);
+    if (
+      KEYWORDS.has(lower) &&
+      !(FILLS.has(lower) && !/^[ \t\r\n]*\(/.test(this.text.slice(this.#at + word.length)))
+    ) {
+      return this.#token('keyword', word);
+    }
+    return this.#token(word.includes(':') ? 'metric identifier' : 'identifier', word);
+  }
+
+  #insideBraces(char: string): Token {
+    const label = this.#match(LABEL);
+    if (label !== undefined) return this.#token('identifier', label);
+    const operator = this.#match(MATCH);
+    if (operator !== undefined) return this.#token('operator', operator);
+    if (char === '}') this.#braces = false;
+    else if (char === '{') this.fail(this.#at, "unexpected left brace '{'");
+    else if (char === '!') {
+      const next = this.text[this.#at + 1] ?? '\uFFFD';
+      this.fail(this.#at, `unexpected character after '!' inside braces: ${quoteRune(next)}`);
+    } else if (char !== ',') {
+      this.fail(this.#at, `unexpected character inside braces: ${quoteRune(char)}`);
+    }
+    return this.#token('punctuation', char);
+  }
+
+  /** In brackets, before the first number. */
+  #duration(char: string): Token {
+    const bad = `unexpected character in duration expression: ${quoteRune(char)}`;
+    if (this.#at === this.text.length) this.fail(this.#at, 'unexpected end of input in duration expression');
+    if (this.#isNumber(char)) {
+      this.#brackets = 'open';
+      this.#number = true;
+      return this.#numeral();
+    }
+    if (/[A-Za-z_]/.test(char)) {
+      this.#number = true;
+      return this.#durationWord(bad);
+    }
+    const operator = this.#match(DURATION_OPERATOR);
+    if (operator !== undefined) return this.#token('operator', operator);
+    if (char === '(') this.#parens++;
+    else if (char === ')') this.#closeParen();
+    else if (char === ':') this.#firstColon();
+    else if (char === ']') this.#brackets = 'closed';
+    else if (char !== ',') this.fail(this.#at, bad);
+    return this.#token('punctuation', char);
+  }
+
+  #firstColon(): void {
+    if (!this.#number) this.fail(this.#at + 1, 'unexpected colon before duration in duration expression');
+    if (this.#colon) this.fail(this.#at + 1, 'unexpected repeated colon in duration expression');
+    this.#colon = true;
+  }
+
+  /** In brackets, after the first number. */
+  #inBrackets(char: string): Token {
+    if (char !== ':') return this.#durationWord(`unexpected character: ${quoteRune(char)}, expected ':'`);
+    if (this.#colon) this.fail(this.#at, "unexpected colon ':'");
+    this.#colon = true;
+    return this.#token('punctuation', char);
+  }
+
+  #durationWord(otherwise: string): Token {
+    const word = this.#match(LETTERS) ?? '';
+    if (!DURATION_WORDS.has(word.toLowerCase())) this.fail(this.#at, otherwise);
+    return this.#token('keyword', word);
+  }
+
+  #openBracket(): void {
+    if (this.#brackets !== 'closed') this.fail(this.#at, "unexpected left bracket '['");
+    this.#brackets = 'duration';
+    this.#colon = false;
+    this.#number = false;
+  }
+
+  #closeBracket(): void {
+    if (this.#brackets === 'closed') this.fail(this.#at, "unexpected right bracket ']'");
+    this.#brackets = 'closed';
+  }
+
+  #closeParen(): void {
+    // Behind it, as Prometheus has read it by then.
+    if (--this.#parens < 0) this.fail(this.#at + 1, "unexpected right parenthesis ')'");
+  }
+
+  #isNumber(char: string): boolean {
+    return /[0-9]/.test(char) || (char === '.' && /[0-9]/.test(this.text[this.#at + 1] ?? ''));
+  }
+
+  #numeral(): Token {
+    const { kind, end } = scanNumber(this.text, this.#at);
+    const text = this.text.slice(this.#at, end);
+    if (kind === 'bad') this.fail(this.#at, `bad number or duration syntax: ${quote(text)}`);
+    return this.#token(kind, text);
+  }
+
   #string(mark: string): Token {
-    let at = this.#at + 1;
-    for (; ; at++) {
+    for (let at = this.#at + 1; ; at++) {
       const char = this.text[at];
       if (char === mark) return this.#token('string', this.text.slice(this.#at, at + 1));
+      if (char === '\uFFFD') this.fail(this.#at, 'invalid UTF-8 rune');
       if (mark === '`') {
         if (char === undefined) this.fail(this.#at, 'unterminated raw string');
       } else if (char === undefined || char === '\n') {
         this.fail(this.#at, 'unterminated quoted string');
       } else if (char === '\\') {
         const sequence = readEscape(this.text, at);
-        if (sequence === undefined || (this.text[at + 1] === "'" && mark === '"')) {
-          this.fail(this.#at, badEscape(this.text.codePointAt(at + 1)));
+        const next = this.text[at + 1];
+        if (sequence === undefined || ((next === "'" || next === '"') && next !== mark)) {
+          this.fail(this.#at, badEscape(this.text, at));
         }
         at += sequence.length - 1;
       }
     }
   }
-
-  #number(): Token {
-    const duration = this.#match(DURATION);
-    if (duration !== undefined) return this.#token('duration', duration);
-    const numeral = this.#match(NUMERAL);
-    if (numeral !== undefined && /^(?!.*(?:__|_$))[^_]/.test(numeral)) return this.#token('number', numeral);
-    const bad = /[0-9A-Za-z_.]*/y;
-    return this.fail(this.#at, `bad number or duration syntax: ${quote(this.#match(bad) ?? '')}`);
-  }
-
-  #punctuation(char: string): Token {
-    if (this.#braces) this.#insideBraces(char);
-    else if (this.#brackets) this.#insideBrackets(char);
-    else this.#outside(char);
-    return this.#token('punctuation', char);
-  }
-
-  #insideBraces(char: string): void {
-    if (char === '}') this.#braces = false;
-    else if (char === '{') this.fail(this.#at, "unexpected left brace '{'");
-    else if (char === '!') this.#loneMark(' inside braces');
-    else if (char !== ',') this.fail(this.#at, `unexpected character inside braces: '${char}'`);
-  }
-
-  #insideBrackets(char: string): void {
-    if (char === ']') this.#brackets = false;
-    else if (char === '[') this.fail(this.#at, "unexpected left bracket '['");
-    else if (char !== ':') this.fail(this.#at, `unexpected character: '${char}', expected ':'`);
-    else if (this.#colon) this.fail(this.#at, "unexpected colon ':'");
-    else this.#colon = true;
-  }
-
-  #outside(char: string): void {
-    if (char === '(') this.#parens++;
-    else if (char === ')') this.#closeParen();
-    else if (char === '{') this.#braces = true;
-    else if (char === '[') this.#openBracket();
-    else if (char === ']') this.fail(this.#at, "unexpected right bracket ']'");
-    else if (char === '!') this.#loneMark('');
-    else if (char !== ',' && char !== '@') this.fail(this.#at, `unexpected character: '${char}'`);
-  }
-
-  #openBracket(): void {
-    this.#brackets = true;
-    this.#colon = false;
-  }
-
-  #closeParen(): void {
-    if (this.#parens === 0) this.fail(this.#at, "unexpected right parenthesis ')'");
-    this.#parens--;
-  }
-
-  #loneMark(where: string): never {
-    const next = this.text[this.#at + 1];
-    return this.fail(
-      this.#at,
-      `unexpected character after '!'${where}: ${next === undefined ? 'end of input' : `'${next}'`}`,
-    );
-  }
 }
 
-function badEscape(code: number | undefined): string {
+/** What is wrong with the escape sequence at a backslash. */
+function badEscape(text: string, at: number): string {
+  const digits: Readonly<Record<string, RegExp>> = {
+    x: /^[0-9a-fA-F]{0,1}/,
+    u: /^[0-9a-fA-F]{0,3}/,
+    U: /^[0-9a-fA-F]{0,7}/,
+  };
+  const kind = text[at + 1] ?? '';
+  const octal = /[0-7]/.test(kind);
+  const pattern = octal ? /^[0-7]{0,2}/ : digits[kind];
+  const from = octal ? at + 1 : at + 2;
+  const code = text.codePointAt(
+    pattern === undefined ? at + 1 : from + pattern.exec(text.slice(from))![0].length,
+  );
   if (code === undefined) return 'escape sequence not terminated';
+  if (pattern === undefined) return `unknown escape sequence ${codePoint(code)}`;
+  const last = String.fromCodePoint(code);
+  if (octal ? !/[0-7]/.test(last) : !/[0-9a-fA-F]/.test(last)) {
+    return `illegal character ${codePoint(code)} in escape sequence`;
+  }
+  return 'escape sequence is an invalid Unicode code point';
+}
+
+/** A character as Go's %#U writes it. */
+function codePoint(code: number): string {
   const hex = code.toString(16).toUpperCase().padStart(4, '0');
-  return `unknown escape sequence U+${hex} '${String.fromCodePoint(code)}'`;
+  const shown = quoteRune(String.fromCodePoint(code));
+  return shown.startsWith("'\\") && code < 0x20 ? `U+${hex}` : `U+${hex} '${String.fromCodePoint(code)}'`;
+}
+
+/** A character as Go's %q writes it. */
+function quoteRune(char: string): string {
+  if (char === "'") return "'\\''";
+  return char === '"' ? `'"'` : `'${quote(char).slice(1, -1)}'`;
 }

@@ -98,17 +98,30 @@ function parsePositiveDuration(cursor: Cursor, context: string, expected: string
 function parseMs(cursor: Cursor, context: string, expected: string): number {
   const { kind, text, start } = cursor.current;
   if (kind !== 'number' && kind !== 'duration') cursor.unexpected(context, expected);
-  const ms = kind === 'duration' ? parseDuration(text) : Math.round(parseNumber(text) * 1000);
+  const ms = kind === 'duration' ? parseDuration(text) : Math.round(parseNumber(cursor, text, start) * 1000);
   if (ms === undefined) cursor.fail(start, `not a valid duration string: ${quote(text)}`);
   if (!Number.isSafeInteger(ms)) cursor.fail(start, 'duration out of range');
   cursor.take();
   return ms;
 }
 
-/** The value of a numeral; as in Go, a leading 0 before digits means octal. */
-export function parseNumber(text: string): number {
-  const digits = text.replaceAll('_', '');
-  return /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+/** The value of a numeral as Go reads it: a leading 0 before octal digits means octal. */
+export function parseNumber(cursor: Cursor, text: string, start: number): number {
+  const word = text.toLowerCase();
+  if (word === 'inf' || word === 'nan') return word === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN;
+  const digits = word.replaceAll('_', '');
+  const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+  const hexadecimal = digits.startsWith('0x');
+  if (!/\d/.test(digits) || Number.isNaN(value) || (hexadecimal && value >= 2 ** 63)) {
+    cursor.fail(start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: invalid syntax`);
+  }
+  if (value === Number.POSITIVE_INFINITY) {
+    cursor.fail(
+      start,
+      `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: value out of range`,
+    );
+  }
+  return value;
 }
 
 function sign(cursor: Cursor): 1 | -1 {

@@ -1,7 +1,8 @@
 import type { Aggregator, BinaryNode, BinaryOperator, Node, VectorMatching } from './ast.ts';
-import { AGGREGATORS, Cursor, EXPERIMENTAL_AGGREGATORS } from './cursor.ts';
+import { Cursor } from './cursor.ts';
 import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
+import { FILLS, KEYWORDS, NO_METRICS } from './keywords.ts';
 import { parseNumber, parsePostfix, parseSelector } from './parse-selector.ts';
 import { EXPERIMENTAL_FUNCTIONS, SIGNATURES } from './signatures.ts';
 import { unquote } from './strings.ts';
@@ -81,6 +82,9 @@ class Parser {
     const bool = this.#cursor.word() === 'bool';
     if (bool) this.#cursor.take();
     const matching = this.#matching();
+    if (FILLS.has(this.#cursor.word() ?? '')) {
+      this.#cursor.fail(left.start, 'binop fill modifiers are experimental and not enabled');
+    }
     const right = this.#expression(op === '^' ? PRECEDENCE[op] : PRECEDENCE[op] + 1);
     const span = { start: left.start, end: right.end };
     return { kind: 'binary', op, left, right, bool, matching, operator: { start, end }, ...span };
@@ -110,7 +114,8 @@ class Parser {
     while (!cursor.skip(')')) {
       const { kind, text } = cursor.current;
       if (kind === 'string') labels.push(unquote(text));
-      else if (kind === 'identifier' || kind === 'metric identifier') labels.push(text);
+      else if (/identifier$/.test(kind) || (kind === 'keyword' && cursor.word() !== 'without'))
+        labels.push(text);
       else cursor.unexpected('grouping opts', 'label');
       cursor.take();
       if (!cursor.isPunctuation(')') && !cursor.skip(',')) cursor.unexpected('grouping opts', '"," or ")"');
@@ -134,7 +139,7 @@ class Parser {
     switch (kind) {
       case 'number':
         cursor.take();
-        return { kind: 'number', value: parseNumber(text), start, end };
+        return { kind: 'number', value: parseNumber(cursor, text, start), start, end };
       case 'duration': {
         const ms = parseDuration(text) ?? cursor.fail(start, `not a valid duration string: ${quote(text)}`);
         cursor.take();
@@ -143,9 +148,14 @@ class Parser {
       case 'string':
         cursor.take();
         return { kind: 'string', value: unquote(text), start, end };
+      case 'keyword':
+        return this.#keyword(text, start);
       case 'identifier':
+        cursor.take();
+        return cursor.isPunctuation('(') ? this.#call(text, start) : parseSelector(cursor, text, start);
       case 'metric identifier':
-        return this.#named(text, start, end);
+        cursor.take();
+        return parseSelector(cursor, text, start);
       default:
         if (cursor.isPunctuation('{')) return parseSelector(cursor, undefined, start);
         if (!cursor.isPunctuation('(')) cursor.unexpected();
@@ -160,31 +170,33 @@ class Parser {
     return { kind: 'paren', expr, start, end: this.#cursor.lastEnd };
   }
 
-  /** A number in words, an aggregation, a call or a selector. */
-  #named(text: string, start: number, end: number): Node {
+  /** An aggregation, or a metric that has the name of a keyword. */
+  #keyword(text: string, start: number): Node {
     const cursor = this.#cursor;
     const word = text.toLowerCase();
-    if (word === 'inf' || word === 'nan') {
-      cursor.take();
-      return { kind: 'number', value: word === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN, start, end };
-    }
-    if (NEVER_OPERANDS.has(word)) cursor.unexpected();
+    if (NO_METRICS.has(word)) cursor.unexpected();
     cursor.take();
+    const kind = KEYWORDS.get(word);
     const next = cursor.word();
-    const grouped = next === 'by' || next === 'without';
-    if (AGGREGATORS.has(word) && (grouped || cursor.isPunctuation('('))) {
-      return this.#aggregate(word as Aggregator, start);
+    if (kind === 'aggregator' && (next === 'by' || next === 'without' || cursor.isPunctuation('('))) {
+      return this.#aggregate(word, start);
     }
-    return cursor.isPunctuation('(') ? this.#call(text, start) : parseSelector(cursor, text, start);
+    if (kind === 'preprocessor' && cursor.isPunctuation('(')) return this.#call(text, start);
+    if (cursor.isPunctuation('(')) cursor.unexpected();
+    return parseSelector(cursor, text, start);
   }
 
-  #aggregate(op: Aggregator, start: number): Node {
+  #aggregate(op: string, start: number): Node {
     const cursor = this.#cursor;
     let grouping = this.#aggregateGrouping();
     const args = cursor.aggregating(() => this.#args());
     grouping ??= this.#aggregateGrouping();
     const end = cursor.lastEnd;
     if (args.length === 0) cursor.fail(start, 'no arguments for aggregate expression provided');
+    if (EXPERIMENTAL_AGGREGATORS.has(op)) {
+      const flag = '--enable-feature=promql-experimental-functions';
+      cursor.fail(start, `${op}() is experimental and must be enabled with ${flag}`);
+    }
     const wanted = PARAMETERISED.has(op) ? 2 : 1;
     if (args.length !== wanted) {
       const got = `expected ${wanted}, got ${args.length}`;
@@ -192,7 +204,16 @@ class Parser {
     }
     const { labels, without } = grouping ?? { labels: [], without: false };
     const param = wanted === 2 ? args[0] : undefined;
-    return { kind: 'aggregate', op, expr: args[wanted - 1]!, param, without, labels, start, end };
+    return {
+      kind: 'aggregate',
+      op: op as Aggregator,
+      expr: args[wanted - 1]!,
+      param,
+      without,
+      labels,
+      start,
+      end,
+    };
   }
 
   #aggregateGrouping(): { labels: string[]; without: boolean } | undefined {
@@ -212,29 +233,27 @@ class Parser {
       if (cursor.skip(')')) return args;
       const comma = cursor.current.start;
       if (!cursor.skip(',')) cursor.unexpected();
-      if (cursor.isPunctuation(')')) cursor.fail(comma, 'trailing commas not allowed in function call args');
+      if (!beginsOperand(cursor)) cursor.fail(comma, 'trailing commas not allowed in function call args');
     }
   }
 
   #call(name: string, start: number): Node {
     const cursor = this.#cursor;
     const args = this.#args();
-    if (EXPERIMENTAL_AGGREGATORS.has(name)) {
-      const flag = '--enable-feature=promql-experimental-functions';
-      cursor.fail(start, `${name}() is experimental and must be enabled with ${flag}`);
-    }
     if (EXPERIMENTAL_FUNCTIONS.has(name)) cursor.fail(start, `function ${quote(name)} is not enabled`);
     if (!SIGNATURES.has(name)) cursor.fail(start, `unknown function with name ${quote(name)}`);
     return { kind: 'call', name, args, start, end: cursor.lastEnd };
   }
 }
 
-const NEVER_OPERANDS: ReadonlySet<string> = new Set([
-  'on',
-  'ignoring',
-  'group_left',
-  'group_right',
-  'bool',
-  'atan2',
-]);
+function beginsOperand(cursor: Cursor): boolean {
+  const { kind, text } = cursor.current;
+  if (kind === 'keyword') return !NO_METRICS.has(text.toLowerCase());
+  if (kind === 'operator' || kind === 'punctuation') return ['+', '-', '(', '{'].includes(text);
+  return kind !== 'end';
+}
+
 const PARAMETERISED: ReadonlySet<string> = new Set(['topk', 'bottomk', 'quantile', 'count_values']);
+
+/** Aggregators that Prometheus has behind a feature flag, refused with its words. */
+const EXPERIMENTAL_AGGREGATORS: ReadonlySet<string> = new Set(['limitk', 'limit_ratio']);
