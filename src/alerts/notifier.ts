@@ -29,13 +29,11 @@ export interface NotifierOptions extends OutgoingOptions {
   readonly now: () => number;
   /** ms, any origin; never goes back. */
   readonly elapsed: () => number;
-  readonly firstRetryMs?: number;
-  readonly maxRetryMs?: number;
 }
 
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
-/** Alerts that are sent again; beyond it the oldest is forgotten, and ends in Alertmanager after a while. */
+/** Alerts that are sent again; beyond it the oldest is dropped, and ends in Alertmanager by itself. */
 const MAX_KEPT = 10_000;
 
 /** An alert that servers have been told of. */
@@ -92,7 +90,7 @@ export class Notifier {
       if (alert === undefined) this.#told.delete(fingerprint);
       else alerts.push(alert);
     }
-    this.#send(alerts, ({ sink }) => sink === 'alertmanager');
+    this.#send(alerts, ['alertmanager']);
   }
 
   /** Fulfils when everything is delivered or has failed twice, after `timeoutMs` at the latest. */
@@ -104,29 +102,34 @@ export class Notifier {
   #sendChanges(): void {
     const changes = this.#changes;
     this.#changes = [];
+    if (this.#servers.some(({ sink }) => sink === 'alertmanager')) this.#remember(changes);
+    this.#send(changes, ['alertmanager', 'webhook']);
+  }
+
+  #remember(changes: readonly AlertTransition[]): void {
     const elapsed = this.#options.elapsed();
     for (const alert of changes) {
       this.#told.delete(alert.fingerprint);
       this.#told.set(alert.fingerprint, { alert, sentAt: elapsed, since: elapsed });
     }
-    for (const fingerprint of [...this.#told.keys()].slice(0, Math.max(0, this.#told.size - MAX_KEPT)))
-      this.#told.delete(fingerprint);
-    this.#send(changes, () => true);
+    const over = Math.max(0, this.#told.size - MAX_KEPT);
+    for (const fingerprint of [...this.#told.keys()].slice(0, over)) this.#told.delete(fingerprint);
+    if (over > 0) this.#options.onOutcome('alertmanager', 'dropped', over);
   }
 
-  #send(alerts: readonly ActiveAlert[], takes: (target: { sink: SinkKind }) => boolean): void {
+  #send(alerts: readonly ActiveAlert[], to: readonly SinkKind[]): void {
     if (alerts.length === 0) return;
     const intervals = this.#options.intervals();
     const texts = alerts.map((alert) => outgoing(alert, intervals.get(alert.group) ?? 0, this.#options));
     for (const { sink, outbox, delivery } of this.#servers) {
-      if (!takes({ sink })) continue;
+      if (!to.includes(sink)) continue;
       outbox.offer(texts);
       delivery.poke();
     }
   }
 
   #server({ sink, post, onFailure }: Target) {
-    const { now, elapsed, externalUrl, onOutcome, firstRetryMs, maxRetryMs } = this.#options;
+    const { now, elapsed, externalUrl, onOutcome } = this.#options;
     const onDropped = (count: number): void => onOutcome(sink, 'dropped', count);
     const outbox =
       sink === 'alertmanager'
@@ -135,8 +138,8 @@ export class Notifier {
     const options: DeliveryOptions = {
       outbox,
       post,
-      firstRetryMs: firstRetryMs ?? FIRST_RETRY_MS,
-      maxRetryMs: maxRetryMs ?? MAX_RETRY_MS,
+      firstRetryMs: FIRST_RETRY_MS,
+      maxRetryMs: MAX_RETRY_MS,
       now: elapsed,
       onOutcome: (outcome, alerts) => onOutcome(sink, outcome, alerts),
       onFailure,
