@@ -58,6 +58,9 @@ func inspect(args []string) error {
 	if err != nil {
 		return err
 	}
+	if servers == nil {
+		servers = []*asynq.ServerInfo{}
+	}
 	for _, server := range servers {
 		for _, active := range server.ActiveWorkers {
 			active.TaskPayload = nil
