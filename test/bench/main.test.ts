@@ -29,6 +29,6 @@ test('wrong use ends with 2 and says what is wrong, before anything is measured'
 test('--help lists every bench and case', () => {
   const { status, stdout } = bench('--help');
   assert.equal(status, 0);
-  assert.match(stdout, /overhead \| detection \| all/);
-  assert.match(stdout, /noop, io, start, installed, block/);
+  assert.match(stdout, /overhead \| detection \| rules \| all/);
+  assert.match(stdout, /noop, io, start, installed, block, tick, each, memory, growth, api, prometheus/);
 });

@@ -35,6 +35,14 @@ export async function collectorBinary(): Promise<string> {
   return join(folder, 'otelcol');
 }
 
+/** A Prometheus 3 that was built before; undefined where there is none. */
+export function builtPrometheus3(): { path: string; version: string } | undefined {
+  const path = join(cache(), PROMETHEUS, 'prometheus');
+  // Module v0.316.0 is release 3.16.0.
+  const version = PROMETHEUS_VERSION.replace(/^v0\.(\d)0?(\d+)/, '$1.$2');
+  return existsSync(path) ? { path, version } : undefined;
+}
+
 /** Paths of Prometheus 3 and its promtool, without web page and service discoveries. */
 export async function prometheus3Binaries(): Promise<{ prometheus: string; promtool: string }> {
   const folder = await built(PROMETHEUS, async (work) => {
