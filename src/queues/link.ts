@@ -1,4 +1,5 @@
-import type { ClusterOptions, RedisOptions } from 'ioredis';
+import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { outcomeOf } from './outcome.ts';
 import { bounded, type Link, pipelined, TIMEOUT_MS } from './pipelines.ts';
 import type { Reply } from './system.ts';
 import type { RedisTarget } from './target.ts';
@@ -20,6 +21,7 @@ export async function connect(target: RedisTarget): Promise<Link> {
   const failed = lastError(redis);
   try {
     await bounded(redis.connect(), redis);
+    await introduce(redis, failed);
   } catch (error) {
     redis.disconnect();
     throw failed() ?? error;
@@ -34,6 +36,12 @@ export async function connect(target: RedisTarget): Promise<Link> {
       return replies;
     },
   };
+}
+
+/** Gives the connection its name, as far as that is allowed. Where Redis is full, the first answer says so and is the last. */
+async function introduce(redis: Redis, failed: () => Error | undefined): Promise<void> {
+  const [reply] = await pipelined(redis, [['CLIENT', 'SETNAME', 'taskwarden']], failed);
+  if (reply instanceof Error && outcomeOf(reply) === 'maxclients') throw reply;
 }
 
 /** ioredis tells the reason of a lost connection by an event, and of the commands that it is closed. */
@@ -53,7 +61,8 @@ function common({ username, password, tls, db }: RedisTarget): RedisOptions {
     ...(password !== undefined && { password }),
     ...(tls !== undefined && { tls }),
     db,
-    connectionName: 'taskwarden',
+    // The answers to these are lost, and with them what Redis says before it hangs up.
+    disableClientInfo: true,
     lazyConnect: true,
     // LOADING is to be seen as what it is, and not waited for.
     enableReadyCheck: false,

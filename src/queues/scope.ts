@@ -17,6 +17,8 @@ import { together, watched } from './together.ts';
 const MAX_QUEUES = 5000;
 /** A queue that was found and is gone for so many polls is let go. */
 const GONE_POLLS = 3;
+/** Readers ask for some figures in turns, so that what is wrong with a key is seen again at every eighth poll at the latest. */
+const TURNS = 8;
 
 interface Watched {
   readonly reader: QueueReader;
@@ -25,6 +27,8 @@ interface Watched {
   /** Named by the configuration or seen in this process, and not only found. */
   readonly pinned: boolean;
   gone: number;
+  /** What the last poll that failed came to, and the polls since. */
+  failed?: { readonly outcome: Outcome; polls: number };
 }
 
 export interface ScopeOptions {
@@ -116,12 +120,18 @@ export class Scope {
       },
       fault,
     );
-    const outcome = error !== undefined ? outcomeOf(error) : readings.length === 0 ? 'gone' : 'ok';
+    const outcome = this.#outcome(queue, error, readings.length === 0);
     queue.gone = outcome === 'gone' ? queue.gone + 1 : 0;
     if (queue.gone >= GONE_POLLS && !queue.pinned) {
       queue.gauges.endRound();
       this.#queues.delete(name);
     } else this.#publish(queue, readings, outcome);
+  }
+
+  #outcome(queue: Watched, error: Error | undefined, isEmpty: boolean): Outcome {
+    if (error !== undefined) queue.failed = { outcome: outcomeOf(error), polls: 0 };
+    else if (queue.failed !== undefined && ++queue.failed.polls >= TURNS) delete queue.failed;
+    return queue.failed?.outcome ?? (isEmpty ? 'gone' : 'ok');
   }
 
   *#pollTotals(totals: InstanceReader, nowMs: number): Poll<void> {
