@@ -20,6 +20,7 @@ export interface RuleFilesOptions {
 /** The rule files: read at the start, and again when they change. As in Prometheus, one broken file keeps all as they were. */
 export class RuleFiles {
   readonly #options: RuleFilesOptions;
+  #unmatched: readonly string[] = [];
 
   constructor(options: RuleFilesOptions) {
     this.#options = options;
@@ -31,7 +32,9 @@ export class RuleFiles {
   read(): readonly RuleGroup[] {
     const { shipped, own, cwd, registry, say, now } = this.#options;
     const { groups, unmatched } = loadRuleFiles([...shipped, ...own], compile, cwd);
-    for (const pattern of unmatched) say('warn', `rules: no file matches ${pattern}`);
+    for (const pattern of unmatched)
+      if (!this.#unmatched.includes(pattern)) say('warn', `rules: no file matches ${pattern}`);
+    this.#unmatched = unmatched;
     registry.set('taskwarden.rules.reload.successful', {}, 1);
     registry.set('taskwarden.rules.reload.timestamp', {}, now() / 1000);
     return groups;

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { StateFolder } from '../config/state-dir.ts';
 import { type AlertSnapshot, OUTAGE_TOLERANCE_MS } from '../rules/restore.ts';
 import type { ProcessId } from './process-id.ts';
@@ -85,7 +85,7 @@ export class RuleState {
 
   #write(text: string): void {
     const { folder } = this.#options;
-    mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+    makeFolder(folder.path);
     checkFolder(folder);
     const fresh = `${this.#path}.new`;
     writeFileSync(fresh, text, { mode: 0o600 });
@@ -152,6 +152,19 @@ function fitting(texts: readonly string[]): readonly string[] {
     return left < 0;
   });
   return end < 0 ? texts : texts.slice(0, end);
+}
+
+/** Node.js's own recursive way never ends where the system refuses a folder as "not found", as /proc does. */
+function makeFolder(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** What is in the folder decides when alerts fire: among the temporary files it must be our own, and closed to others. */
