@@ -4,7 +4,7 @@ import { type ExitCode, FINE, type Io, WRONG_USE } from './io.ts';
 
 const USAGE = `Usage:
   taskwarden doctor [--json]               effective configuration, and what will be instrumented here
-  taskwarden rules check [--json] FILE...  check Prometheus rule files; a FILE may be a glob
+  taskwarden rules check|test|fmt|export   Prometheus rule files; more: taskwarden rules --help
   taskwarden query EXPR                    asks the HTTP API of a running agent; more: taskwarden query --help
   taskwarden watch --redis URL...          watches the queues of a Redis; more: taskwarden watch --help
   taskwarden --version
@@ -17,6 +17,10 @@ export async function runCommand(args: readonly string[], io: Io): Promise<ExitC
   if (args[0] === 'query') {
     const { runQuery } = await import('./query.ts');
     return runQuery(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
+  }
+  if (args[0] === 'rules') {
+    const { runRules } = await import('./rules.ts');
+    return runRules(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
   }
   if (args[0] === 'watch') {
     const { runWatch } = await import('./watch.ts');
@@ -34,15 +38,10 @@ export async function runCommand(args: readonly string[], io: Io): Promise<ExitC
     return FINE;
   }
   const json = values.json === true;
-  const [command, subcommand, ...files] = positionals;
+  const [command, subcommand] = positionals;
   if (command === 'doctor') {
     if (subcommand !== undefined) return wrongUse(io, `doctor takes no argument "${subcommand}"`);
     return runDoctor(io, json);
-  }
-  if (command === 'rules') {
-    if (subcommand !== 'check') return wrongUse(io, `unknown command "${positionals.slice(0, 2).join(' ')}"`);
-    if (files.length === 0) return wrongUse(io, 'rules check needs a file');
-    return runRulesCheck(io, files, json);
   }
   return wrongUse(io, command === undefined ? 'a command is missing' : `unknown command "${command}"`);
 }
@@ -58,14 +57,6 @@ async function runDoctor(io: Io, json: boolean): Promise<ExitCode> {
   const checkRules = (patterns: readonly string[], cwd: string): void =>
     void loadRuleFiles(patterns, compile, cwd);
   return doctor(io, { json, supported, checkRules });
-}
-
-async function runRulesCheck(io: Io, files: readonly string[], json: boolean): Promise<ExitCode> {
-  const [{ checkRuleFiles }, { compile }] = await Promise.all([
-    import('./rules-check.ts'),
-    import('../promql/promql.ts'),
-  ]);
-  return checkRuleFiles(io, files, { json, compile });
 }
 
 const OPTIONS = {

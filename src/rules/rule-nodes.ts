@@ -1,4 +1,4 @@
-import type { Node } from 'yaml';
+import { isMap, type Node } from 'yaml';
 import { fields, type LabelText, readDuration, readLabels } from './read-fields.ts';
 import { type Entry, YamlReader } from './yaml-reader.ts';
 
@@ -10,6 +10,8 @@ export interface RuleNodes {
   /** The expression as YAML gives it, surrounding white space included. */
   readonly expr: string;
   readonly exprNode: Node;
+  /** Whether it is written in braces, in one line. */
+  readonly flow: boolean;
   /** The rule's own labels; those of its group are not among them. */
   readonly labels: readonly LabelText[];
   readonly annotations: readonly LabelText[];
@@ -62,6 +64,7 @@ function readRule(reader: YamlReader, node: Node | null): RuleNodes | undefined 
     nameNode,
     expr: reader.text(exprNode, 'expr') ?? '',
     exprNode,
+    flow: isMap(node) && node.flow === true,
     labels: readLabels(reader, own.get('labels'), 'labels'),
     annotations: readLabels(reader, own.get('annotations'), 'annotations'),
     fields: own,

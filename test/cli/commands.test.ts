@@ -31,13 +31,29 @@ test('help and version', async () => {
   assert.deepEqual(await run('-v'), { code: 0, stdout: VERSION, stderr: '' });
 });
 
+test('help of the rules commands', async () => {
+  assert.match((await run('rules', '--help')).stdout, /^Usage:\n {2}taskwarden rules check FILE/);
+  for (const name of ['check', 'test', 'fmt', 'export']) {
+    const { code, stdout } = await run('rules', name, '--help');
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^Usage:\\n {2}taskwarden rules ${name} [^]*\\nExit codes`));
+  }
+});
+
 test('wrong use is exit code 2, with the usage on stderr', async () => {
   const cases: [args: string[], message: RegExp][] = [
     [[], /^taskwarden: a command is missing\n\nUsage:/],
     [['doktor'], /unknown command "doktor"/],
     [['rules'], /unknown command "rules"/],
-    [['rules', 'chek', 'a.yaml'], /unknown command "rules chek"/],
+    [['rules', 'chek', 'a.yaml'], /unknown command "rules chek"\n\nUsage:\n {2}taskwarden rules check/],
     [['rules', 'check'], /rules check needs a file/],
+    [['rules', 'check', '--lint', 'windw', 'a.yaml'], /no lint "windw" \(did you mean "window"\?\)/],
+    [['rules', 'check', '--step', 'soon', 'a.yaml'], /--step wants a duration such as 15s, not "soon"/],
+    [['rules', 'check', '--min-prometheus', 'x', 'a.yaml'], /--min-prometheus wants a version such as 2\.42/],
+    [['rules', 'test'], /rules test needs a file/],
+    [['rules', 'fmt'], /rules fmt needs a file/],
+    [['rules', 'fmt', '--wat', 'a.yaml'], /Unknown option '--wat'/],
+    [['rules', 'export'], /rules export needs --out DIR/],
     [['doctor', 'now'], /doctor takes no argument "now"/],
     [['doctor', '--jsno'], /Unknown option '--jsno'/],
   ];

@@ -1,6 +1,6 @@
 import { type Labels, labelsKey } from '../../model/labels.ts';
 import type { Sample } from '../../model/queryable.ts';
-import { type AlertText, alertText, labelsText, sampleText } from './print.ts';
+import { type AlertText, alertText, sampleText } from './print.ts';
 
 /** What was expected and what came, item by item in promtool's words, sorted. */
 export interface Mismatch {
@@ -42,10 +42,12 @@ export function sampleMismatch(
   return { expected: wanted.map(sampleText), got: found.map(sampleText) };
 }
 
-/** Only the order among the items of one list counts, and that both lists have the same. */
+/** As Prometheus orders label sets: by the names and values of the labels in the order of their names. */
 function compareLabels(a: Labels, b: Labels): number {
-  const [one, other] = [labelsText(a), labelsText(b)];
-  return one < other ? -1 : one > other ? 1 : 0;
+  const [one, other] = [a, b].map((labels) => Object.entries(labels).sort().flat()) as [string[], string[]];
+  const at = one.findIndex((text, index) => text !== other[index]);
+  if (at === -1 || other[at] === undefined) return one.length - other.length;
+  return one[at]! < other[at]! ? -1 : 1;
 }
 
 function equal(a: number, b: number, fuzzy: boolean): boolean {

@@ -121,6 +121,13 @@ export const CASES: Readonly<Record<string, string>> = {
       `[{labels: 'job:up:sum{job="a"}', value: 3}, {labels: 'job:up:sum{job="b"}', value: 2}]`,
     ),
   ),
+  'samples in order': one(
+    expr(
+      'up',
+      '0',
+      `[{labels: 'up{job="z"}', value: 1}, {labels: '{}', value: 2}, {labels: '{job="a"}', value: 2}]`,
+    ),
+  ),
   'a wrong name': one(expr('job:up:sum{job="a"}', '0', `[{labels: '{job="a"}', value: 2}]`)),
   'a scalar': one(expr('scalar(sum(up)) / 3', '0', '[{value: 1.3333333333333333}]')),
   'a scalar that differs in its last digit': one(

@@ -1,0 +1,80 @@
+import { isScalar, type Scalar, stringify } from 'yaml';
+import type { Position } from '../model/errors.ts';
+import { Lexer } from '../promql/lexer.ts';
+import { parse } from '../promql/parser.ts';
+import { prettify, print } from '../promql/print.ts';
+import { type RuleNodes, readRuleNodes } from './rule-nodes.ts';
+
+export interface FormattedRules {
+  readonly text: string;
+  /** Expressions with comments of their own: these would be lost, so they stay as they are. */
+  readonly kept: readonly Position[];
+}
+
+/**
+ * Lays out the expressions of a rule file without errors as Prometheus does; all else stays byte for byte.
+ * @throws Error when the result would mean something else, which is a fault of this function.
+ */
+export function formatRuleFile(whole: string, file: string): FormattedRules {
+  const mark = whole.startsWith('\uFEFF') ? '\uFEFF' : '';
+  const text = whole.slice(mark.length);
+  const { groups, reader } = readRuleNodes(text, file);
+  const rules = groups.flatMap((group) => group.rules);
+  const kept: Position[] = [];
+  const edits = new Map<number, { end: number; text: string }>();
+  for (const rule of rules) {
+    const { exprNode } = rule;
+    // What an alias or a merge key brings in is laid out where it stands.
+    if (!isScalar(exprNode) || exprNode.range == null || edits.has(exprNode.range[0])) continue;
+    if (hasComment(rule.expr)) kept.push(reader.position(exprNode));
+    else {
+      const column = reader.position(rule.fields.get('expr')!.keyNode).column;
+      const [start, end] = exprNode.range;
+      edits.set(start, { end, text: layOut(rule, text.slice(start, end), exprNode, column - 1) });
+    }
+  }
+  let result = text;
+  for (const [start, edit] of [...edits].sort(([a], [b]) => b - a))
+    result = result.slice(0, start) + edit.text + result.slice(edit.end);
+  assertSame(
+    rules,
+    readRuleNodes(result, file).groups.flatMap((group) => group.rules),
+    file,
+  );
+  return { text: mark + result, kept };
+}
+
+function layOut({ expr, flow }: RuleNodes, source: string, scalar: Scalar, indent: number): string {
+  const node = parse(expr);
+  const newLine = source.includes('\r\n') ? '\r\n' : '\n';
+  const isBlock = scalar.type === 'BLOCK_LITERAL' || scalar.type === 'BLOCK_FOLDED';
+  const comment = isBlock ? (/^[^\r\n]*?(\s#[^\r\n]*)/.exec(source)?.[1] ?? '') : '';
+  const lines = prettify(node).split('\n');
+  if (flow || lines.length === 1) return `${inline(print(node), flow)}${comment}${isBlock ? newLine : ''}`;
+  // An expression that begins with an operand's indentation needs YAML to be told how deep the text is.
+  const depth = lines[0]!.startsWith(' ') ? '2' : '';
+  const block = lines.map((line) => `${' '.repeat(indent + 2)}${line}`).join(newLine);
+  return `|${depth}${comment}${newLine}${block}${isBlock ? newLine : ''}`;
+}
+
+/** A scalar in one line, in quotes where YAML needs them. */
+function inline(text: string, flow: boolean): string {
+  if (flow) return /^[\w:]+(?: [<>=!*/+-]+ [\w.]+)?$/.test(text) ? text : `'${text.replaceAll("'", "''")}'`;
+  return stringify({ expr: text }, { lineWidth: 0 }).slice('expr: '.length).trimEnd();
+}
+
+function hasComment(expr: string): boolean {
+  const lexer = new Lexer(expr);
+  let end = 0;
+  for (let token = lexer.next(); ; token = lexer.next()) {
+    if (expr.slice(end, token.start).includes('#')) return true;
+    if (token.kind === 'end') return false;
+    end = token.end;
+  }
+}
+
+function assertSame(before: readonly RuleNodes[], after: readonly RuleNodes[], file: string): void {
+  const meaning = (rules: readonly RuleNodes[]) =>
+    JSON.stringify(rules.map(({ name, kind, expr }) => [kind, name, print(parse(expr))]));
+  if (meaning(before) !== meaning(after)) throw new Error(`${file}: formatting would change a rule`);
+}
