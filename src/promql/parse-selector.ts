@@ -3,6 +3,8 @@ import type { MatrixNode, Node, SelectorNode, SubqueryNode, TimeShift } from './
 import type { Cursor } from './cursor.ts';
 import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
+import { formatFloat } from './format.ts';
+import { parseBracketDuration, parseNumber, parseOffsetDuration } from './parse-duration.ts';
 import { createMatcher } from './regex.ts';
 import { unquote } from './strings.ts';
 
@@ -35,9 +37,7 @@ function parseMatcher(cursor: Cursor): Matcher {
   const { kind, text: type } = cursor.current;
   if (kind !== 'operator' || !MATCH_TYPES.has(type)) {
     // A quoted string alone is the metric name.
-    if (quoted && (cursor.isPunctuation(',') || cursor.isPunctuation('}'))) {
-      return createMatcher('__name__', '=', unquote(label.text));
-    }
+    if (quoted) return createMatcher('__name__', '=', unquote(label.text));
     cursor.unexpected('label matching', 'label matching operator');
   }
   cursor.take();
@@ -63,7 +63,7 @@ export function parsePostfix(cursor: Cursor, operand: Node): Node {
 
 function parseRange(cursor: Cursor, expr: Node): MatrixNode | SubqueryNode {
   const bracket = cursor.takeOperator().start;
-  const range = parsePositiveDuration(
+  const range = parseBracketDuration(
     cursor,
     'subquery or range selector',
     'number, duration, step(), or range()',
@@ -72,7 +72,7 @@ function parseRange(cursor: Cursor, expr: Node): MatrixNode | SubqueryNode {
   cursor.expect(':', 'subquery or range', '":" or "]"');
   const step = cursor.isPunctuation(']')
     ? undefined
-    : parsePositiveDuration(cursor, 'subquery selector', 'number, duration, step(), range(), or "]"');
+    : parseBracketDuration(cursor, 'subquery selector', 'number, duration, step(), range(), or "]"');
   cursor.expect(']', 'subquery selector');
   const { start } = expr;
   return { kind: 'subquery', expr, range, step, shift: NO_SHIFT, start, end: cursor.lastEnd };
@@ -86,44 +86,6 @@ function rangeOf(cursor: Cursor, expr: Node, range: number, bracket: number): Ma
   return { kind: 'matrix', selector: expr, range, start: expr.start, end: cursor.lastEnd };
 }
 
-function parsePositiveDuration(cursor: Cursor, context: string, expected: string): number {
-  const { start } = cursor.current;
-  const negative = sign(cursor) < 0;
-  const ms = parseMs(cursor, context, expected);
-  if (negative || ms <= 0) cursor.fail(start, 'duration must be greater than 0');
-  return ms;
-}
-
-/** A duration, or a number of seconds, in ms. */
-function parseMs(cursor: Cursor, context: string, expected: string): number {
-  const { kind, text, start } = cursor.current;
-  if (kind !== 'number' && kind !== 'duration') cursor.unexpected(context, expected);
-  const ms = kind === 'duration' ? parseDuration(text) : Math.round(parseNumber(cursor, text, start) * 1000);
-  if (ms === undefined) cursor.fail(start, `not a valid duration string: ${quote(text)}`);
-  if (!Number.isSafeInteger(ms)) cursor.fail(start, 'duration out of range');
-  cursor.take();
-  return ms;
-}
-
-/** The value of a numeral as Go reads it: a leading 0 before octal digits means octal. */
-export function parseNumber(cursor: Cursor, text: string, start: number): number {
-  const word = text.toLowerCase();
-  if (word === 'inf' || word === 'nan') return word === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN;
-  const digits = word.replaceAll('_', '');
-  const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
-  const hexadecimal = digits.startsWith('0x');
-  if (!/\d/.test(digits) || Number.isNaN(value) || (hexadecimal && value >= 2 ** 63)) {
-    cursor.fail(start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: invalid syntax`);
-  }
-  if (value === Number.POSITIVE_INFINITY) {
-    cursor.fail(
-      start,
-      `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: value out of range`,
-    );
-  }
-  return value;
-}
-
 function sign(cursor: Cursor): 1 | -1 {
   const { kind, text } = cursor.current;
   if (kind !== 'operator' || (text !== '+' && text !== '-')) return 1;
@@ -133,8 +95,7 @@ function sign(cursor: Cursor): 1 | -1 {
 
 function parseOffset(cursor: Cursor, node: Node): Node {
   cursor.take();
-  const direction = sign(cursor);
-  const offset = direction * parseMs(cursor, 'offset', 'number, duration, step(), or range()');
+  const offset = parseOffsetDuration(cursor);
   const shift = shiftOf(node);
   if (shift === undefined) {
     return cursor.fail(
@@ -149,6 +110,10 @@ function parseOffset(cursor: Cursor, node: Node): Node {
 function parseAt(cursor: Cursor, node: Node): Node {
   cursor.take();
   const at = parseAtTime(cursor);
+  if (typeof at === 'number' && !(Math.abs(at / 1000) < 2 ** 63)) {
+    const seconds = `${formatFloat(at / 1000)}${Number.isFinite(at) ? '.000000' : ''}`;
+    cursor.fail(node.start, `timestamp out of bounds for @ modifier: ${seconds}`);
+  }
   const shift = shiftOf(node);
   if (shift === undefined) {
     return cursor.fail(
@@ -169,7 +134,12 @@ function parseAtTime(cursor: Cursor): number | 'start' | 'end' {
     return word;
   }
   const direction = sign(cursor);
-  return direction * parseMs(cursor, '@', 'timestamp');
+  const { kind, text, start } = cursor.current;
+  if (kind !== 'number' && kind !== 'duration') cursor.unexpected('@', 'timestamp');
+  cursor.take();
+  if (kind === 'number') return Math.round(direction * parseNumber(cursor, text, start) * 1000);
+  const ms = parseDuration(text) ?? cursor.fail(start, `not a valid duration string: ${quote(text)}`);
+  return direction * ms;
 }
 
 function shiftOf(node: Node): TimeShift | undefined {

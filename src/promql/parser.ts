@@ -3,7 +3,8 @@ import { Cursor } from './cursor.ts';
 import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
 import { FILLS, KEYWORDS, NO_METRICS } from './keywords.ts';
-import { parseNumber, parsePostfix, parseSelector } from './parse-selector.ts';
+import { parseNumber } from './parse-duration.ts';
+import { parsePostfix, parseSelector } from './parse-selector.ts';
 import { EXPERIMENTAL_FUNCTIONS, SIGNATURES } from './signatures.ts';
 import { unquote } from './strings.ts';
 
@@ -102,7 +103,7 @@ class Parser {
       return { on: word === 'on', labels, card: 'one-to-one', include: [] };
     }
     this.#cursor.take();
-    const include = this.#cursor.isPunctuation('(') ? this.#grouping() : [];
+    const include = this.#cursor.isPunctuation('(') || !beginsOperand(this.#cursor) ? this.#grouping() : [];
     const card = group === 'group_left' ? 'many-to-one' : 'one-to-many';
     return { on: word === 'on', labels, card, include };
   }
@@ -112,8 +113,8 @@ class Parser {
     cursor.expect('(', 'grouping opts');
     const labels: string[] = [];
     while (!cursor.skip(')')) {
-      const { kind, text } = cursor.current;
-      if (kind === 'string') labels.push(unquote(text));
+      const { kind, text, start } = cursor.current;
+      if (kind === 'string') labels.push(this.#labelName(unquote(text), start));
       else if (/identifier$/.test(kind) || (kind === 'keyword' && cursor.word() !== 'without'))
         labels.push(text);
       else cursor.unexpected('grouping opts', 'label');
@@ -121,6 +122,10 @@ class Parser {
       if (!cursor.isPunctuation(')') && !cursor.skip(',')) cursor.unexpected('grouping opts', '"," or ")"');
     }
     return labels;
+  }
+
+  #labelName(name: string, start: number): string {
+    return name === '' ? this.#cursor.fail(start, 'invalid label name for grouping: ""') : name;
   }
 
   #operand(): Node {

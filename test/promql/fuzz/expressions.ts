@@ -14,7 +14,7 @@ const ARITHMETIC = '+ - * / % ^ atan2'.split(' ');
 const COMPARISON = '== != < <= > >='.split(' ');
 const ODD = (
   '( ) { } [ ] , : @ offset by without on ignoring group_left bool and or unless = == =~ ! + - * ^ 5m 1h30m 0x1f 1e3 5 08 1_0 . $ % ' +
-  '"x" \'y\' `z` "\\y" foo sum topk rate nosuch start end step range inf nan fill anchored smoothed __name__ le[ 5m] #'
+  '"x" \'y\' `z` "\\y" foo sum topk rate nosuch start end step range inf nan fill __name__ le[ 5m] #'
 ).split(' ');
 const NUMBERS = ['0', '1', '0.5', '0.9', '2', '10', '-3.25', '60', '1e3', '0.01', 'Inf', '-Inf', 'NaN'];
 
