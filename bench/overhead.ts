@@ -19,11 +19,11 @@ export const overhead: Bench = async (options) => {
   const loads: Load[] = [
     {
       name: 'noop',
-      jobs: quick ? 3000 : 24_000,
-      warmUp: quick ? 500 : 4000,
+      jobs: quick ? 3000 : 60_000,
+      warmUp: quick ? 500 : 12_000,
       rounds: rounds ?? (quick ? 1 : 6),
     },
-    { name: 'io', jobs: quick ? 250 : 1500, warmUp: quick ? 50 : 200, rounds: rounds ?? (quick ? 1 : 6) },
+    { name: 'io', jobs: quick ? 250 : 5000, warmUp: quick ? 50 : 1000, rounds: rounds ?? (quick ? 1 : 6) },
   ];
   const starts = { rounds: rounds ?? (quick ? 2 : 10), idleMs: quick ? 700 : 1500 };
 
