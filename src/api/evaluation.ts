@@ -24,6 +24,9 @@ const CLOCK_EVERY = 5000;
 /** Samples of an answer: what a reader that does not read may keep in memory, some 30 bytes each. */
 const MAX_RESULT = 250_000;
 
+/** Said where the stack does not suffice for an expression. */
+const TOO_DEEP = 'expression is nested too deeply';
+
 export interface EvaluationOptions {
   readonly queryable: Queryable;
   readonly turn: Turn;
@@ -35,8 +38,9 @@ export function compileParameter(name: string, text: string): Expression {
   try {
     return compile(text);
   } catch (error) {
-    if (!(error instanceof TaskwardenError)) throw error;
-    return invalid(name, error.message);
+    if (error instanceof TaskwardenError) return invalid(name, error.message);
+    if (error instanceof RangeError) return invalid(name, TOO_DEEP);
+    throw error;
   }
 }
 
@@ -117,6 +121,7 @@ function refusing<T>(evaluate: () => T): T {
     return evaluate();
   } catch (error) {
     if (error instanceof TaskwardenError) throw new ApiError('execution', error.message);
+    if (error instanceof RangeError) throw new ApiError('execution', TOO_DEEP);
     throw error;
   }
 }

@@ -62,11 +62,27 @@ function selectorsOf(node: Node): (readonly Matcher[])[] {
 /** Kinds of node whose results are worth sharing between the expressions of one moment. */
 const SHARED: ReadonlySet<Node['kind']> = new Set(['selector', 'aggregate', 'call']);
 
+/** Kinds of node that may take long over many samples and read none themselves. */
+const COMPUTED: ReadonlySet<Node['kind']> = new Set(['unary', 'binary', 'call']);
+
 function planOf(node: Node, text: string, dialect: Dialect): Plan {
-  const plan = ownPlanOf(node, text, dialect);
+  const own = ownPlanOf(node, text, dialect);
+  const plan = own.type === 'vector' && COMPUTED.has(node.kind) ? counted(own.at) : own;
   return plan.type === 'vector' && SHARED.has(node.kind)
     ? { type: 'vector', at: shared(plan.at, text.slice(node.start, node.end), selectorsOf(node)) }
     : plan;
+}
+
+/** A plan whose results are told of, so that a long chain of them can be ended as a large selection can. */
+function counted(plan: VectorPlan): Plan {
+  return {
+    type: 'vector',
+    at: (context, t) => {
+      const samples = plan(context, t);
+      context.made(samples.length);
+      return samples;
+    },
+  };
 }
 
 /** The plan of a part of an expression, which takes the result from the query's memo where it has one. */

@@ -13,7 +13,7 @@ export interface EvaluateOptions {
   readonly subqueryStepMs?: number;
   /** Samples and steps that one query may take, all in all, before it is refused. Default 50 million. */
   readonly maxSamples?: number;
-  /** Told of samples and steps as they are taken: what it throws ends the evaluation, as where time has run out. */
+  /** Told of samples as they are taken or made: what it throws ends the evaluation, as where time has run out. */
   readonly onTaken?: (samples: number) => void;
   /** What `start()` and `end()` mean where only a part of a range is evaluated, ms. Default: the times of the call. */
   readonly startMs?: number;
@@ -114,15 +114,15 @@ const NONE: Labels = {};
 
 function contextOf(queryable: Queryable, from: number, to: number, options: EvaluateOptions): Context {
   const { lookbackMs = LOOKBACK_MS, subqueryStepMs = SUBQUERY_STEP_MS, maxSamples = MAX_SAMPLES } = options;
-  const { onTaken, startMs = from, endMs = to } = options;
+  const { onTaken = () => {}, startMs = from, endMs = to } = options;
   const memo = startMs === endMs ? options.memo : undefined;
   let read = 0;
   const count = (samples: number): void => {
     read += samples;
     if (read > maxSamples) throw evaluationError(`query would read more than ${maxSamples} samples`);
-    onTaken?.(samples);
+    onTaken(samples);
   };
-  return { queryable, lookbackMs, subqueryStepMs, startMs, endMs, memo, count };
+  return { queryable, lookbackMs, subqueryStepMs, startMs, endMs, memo, count, made: onTaken };
 }
 
 function toSeries({ labels, times, values, start, end }: Window): Series {

@@ -18,6 +18,8 @@ export interface Context {
   readonly memo: Memo | undefined;
   /** @throws TaskwardenError when the query has now read more samples than it may. */
   readonly count: (samples: number) => void;
+  /** Told of samples that were made of others, which is time that {@link count} does not see. */
+  readonly made: (samples: number) => void;
 }
 
 /** The samples of one series in a range, without gaps: indexes `start` to `end - 1`. */
