@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { bullmq } from '../../src/queues/bullmq.ts';
+import { type RedisServer, startRedis } from '../helpers/redis.ts';
+import { watching } from './watching.ts';
+
+const LEASE = 'taskwarden:lease:{bullmq:bull}';
+const READY = { 'messaging.destination.name': 'mail', 'queue.state': 'ready' };
+let server: RedisServer;
+let redis: Redis;
+
+before(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  const queue = new Queue('mail', { connection: { host: '127.0.0.1', port: server.port } });
+  await queue.add('x', {});
+  await queue.close();
+});
+after(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+test('one agent polls, the others look twice as often whether it still does', async (t) => {
+  const [first, second, third] = [1, 2, 3].map(() => watching(t, server.url, [bullmq]));
+  const pause = await first!.poll();
+  assert.ok(pause > 900 && pause <= 1000, String(pause));
+  for (const other of [second!, third!]) {
+    const look = await other.poll();
+    assert.ok(look > 400 && look <= 500, String(look));
+    assert.equal(other.status(), 'standby');
+    assert.equal(other.value('taskwarden.redis.leader'), 0);
+    assert.equal(other.value('queue.depth', READY), undefined);
+    assert.equal(other.status('mail'), undefined);
+  }
+  assert.equal(first!.value('taskwarden.redis.leader'), 1);
+  // What the key has left, and a look, are two intervals together.
+  const ttl = await redis.pttl(LEASE);
+  assert.ok(ttl > 0 && ttl <= 1500, String(ttl));
+  const asked = second!.commands.flat().map(([name]) => name);
+  assert.deepEqual([...new Set(asked)].sort(), ['GET', 'INFO', 'TIME'], 'a standby writes nothing');
+});
+
+test('a leader that ends hands over at once; its term number is less than that of the next', async (t) => {
+  const [first, second] = [1, 2].map(() => watching(t, server.url, [bullmq]));
+  await first!.poll();
+  const term = Number((await redis.get(LEASE))!.split(' ')[0]);
+  await first!.watcher.stop();
+  while ((await redis.exists(LEASE)) > 0);
+  await second!.poll();
+  assert.equal(second!.value('queue.depth', READY), 1);
+  assert.equal(Number((await redis.get(LEASE))!.split(' ')[0]), term + 1);
+});
+
+test('a leader whose lease has ended while it was away takes the word of the one that holds it', async (t) => {
+  const [first, second] = [1, 2].map(() => watching(t, server.url, [bullmq]));
+  await first!.poll();
+  await redis.del(LEASE);
+  await second!.poll();
+  assert.equal(second!.status(), 'ok');
+  await first!.poll();
+  assert.equal(first!.status(), 'standby');
+  assert.equal(first!.value('queue.depth', READY), undefined, 'its figures end');
+  await second!.poll();
+  assert.equal(second!.status(), 'ok');
+  await first!.watcher.stop();
+  assert.notEqual(await redis.get(LEASE), null, "it does not give back what is another's");
+});
+
+test('the lease is all that is written', async (t) => {
+  const before = new Set(await redis.keys('*'));
+  const watch = watching(t, server.url, [bullmq]);
+  await watch.poll(10);
+  const written = (await redis.keys('*')).filter((key) => !before.has(key) && key !== LEASE);
+  assert.deepEqual(written, []);
+  const reads =
+    /^(TIME|INFO|GET|LLEN|LINDEX|LRANGE|ZCARD|ZRANGE|ZRANGEBYSCORE|HGET|HMGET|EXISTS|SCAN|CLIENT)$/;
+  for (const [name, key] of watch.commands.flat())
+    assert.ok(reads.test(name) || String(key).startsWith('taskwarden:'), `${name} ${key}`);
+});
