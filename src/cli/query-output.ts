@@ -21,8 +21,8 @@ export function linesOf({ resultType, result }: QueryData): string[] {
     case 'matrix': {
       const rows = result.map(({ metric, values }) => {
         const numbers = values.map(([, value]) => toNumber(value)).filter((value) => !Number.isNaN(value));
-        const least = short(Math.min(...numbers));
-        const most = short(Math.max(...numbers));
+        const least = numbers.length === 0 ? '-' : short(Math.min(...numbers));
+        const most = numbers.length === 0 ? '-' : short(Math.max(...numbers));
         const last = short(toNumber(values.at(-1)?.[1] ?? 'NaN'));
         return [least, most, last, trend(numbers), seriesName(metric)];
       });

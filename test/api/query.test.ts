@@ -223,6 +223,34 @@ test('a query that takes too long ends in time, and others are answered meanwhil
   assert.equal(short.status, 200);
 });
 
+test('no single step holds the thread for long, whatever it is made of', async () => {
+  const many = storeOf(
+    Array.from({ length: 5000 }, (_, at) => [{ __name__: 'many', n: String(at) }, () => at] as const),
+    2,
+  );
+  const { get: ask } = await serve({ queryable: many });
+  for (const query of [
+    `${'label_replace('.repeat(90)}many${',"a","$1x","n","(.*)")'.repeat(90)}`,
+    Array(800).fill('many').join(' or '),
+  ]) {
+    const { json } = await ask('query', { query, time: String(SECOND + 5) });
+    assert.equal(json.errorType, 'timeout');
+  }
+});
+
+test('an expression that is too deep is a mistake, not a fault', async () => {
+  for (const query of [
+    `${'('.repeat(5000)}1${')'.repeat(5000)}`,
+    `depth${'+1'.repeat(50_000)}`,
+    '-'.repeat(3000),
+  ]) {
+    const { status, json } = await post('query', { query });
+    assert.deepEqual([status, json.errorType], [400, 'bad_data']);
+  }
+  assert.ok([200, 400].includes((await post('query', { query: `depth${'+1'.repeat(1900)}` })).status));
+  assert.deepEqual(faults, []);
+});
+
 test('the timeout of a request holds where it is shorter', async () => {
   const heavy = 'sum_over_time(sum_over_time(depth[5m:1ms])[1h:1s])';
   const answer = await get('query_range', {
