@@ -20,6 +20,7 @@ export function formatRuleFile(whole: string, file: string): FormattedRules {
   const text = whole.slice(mark.length);
   const { groups, reader } = readRuleNodes(text, file);
   const rules = groups.flatMap((group) => group.rules);
+  const newLine = text.includes('\r\n') ? '\r\n' : '\n';
   const kept: Position[] = [];
   const edits = new Map<number, { end: number; text: string }>();
   for (const rule of rules) {
@@ -30,7 +31,7 @@ export function formatRuleFile(whole: string, file: string): FormattedRules {
     else {
       const column = reader.position(rule.fields.get('expr')!.keyNode).column;
       const [start, end] = exprNode.range;
-      edits.set(start, { end, text: layOut(rule, text.slice(start, end), exprNode, column - 1) });
+      edits.set(start, { end, text: layOut(rule, text.slice(start, end), exprNode, column - 1, newLine) });
     }
   }
   let result = text;
@@ -44,9 +45,14 @@ export function formatRuleFile(whole: string, file: string): FormattedRules {
   return { text: mark + result, kept };
 }
 
-function layOut({ expr, flow }: RuleNodes, source: string, scalar: Scalar, indent: number): string {
+function layOut(
+  { expr, flow }: RuleNodes,
+  source: string,
+  scalar: Scalar,
+  indent: number,
+  newLine: string,
+): string {
   const node = parse(expr);
-  const newLine = source.includes('\r\n') ? '\r\n' : '\n';
   const isBlock = scalar.type === 'BLOCK_LITERAL' || scalar.type === 'BLOCK_FOLDED';
   const comment = isBlock ? (/^[^\r\n]*?(\s#[^\r\n]*)/.exec(source)?.[1] ?? '') : '';
   const lines = prettify(node).split('\n');
