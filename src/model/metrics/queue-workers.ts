@@ -27,6 +27,15 @@ export const QUEUE_WORKER_METRICS = {
     description: 'Tasks that a worker process has in its hands.',
     quality: BY_BEAT,
   },
+  'queue.worker.tasks': {
+    kind: 'updowncounter',
+    unit: '{task}',
+    source: 'taskwarden',
+    attributes: [...QUEUE, 'task.name', 'host.name', 'process.pid'],
+    optional,
+    description: 'Tasks of a type that a worker process has in its hands. Absent where it has none.',
+    quality: BY_BEAT,
+  },
   'queue.worker.unread': {
     kind: 'updowncounter',
     unit: '{task}',
@@ -205,7 +214,7 @@ export const QUEUE_WORKER_METRICS = {
   },
   'queue.weight': {
     kind: 'gauge',
-    unit: '1',
+    unit: '{weight}',
     source: 'taskwarden',
     attributes: QUEUE,
     optional,

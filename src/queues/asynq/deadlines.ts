@@ -15,6 +15,11 @@ export function standingOf({ startedMs, deadlineMs }: Flight, nowMs: number): St
   return startedMs !== undefined && nowMs - startedMs >= NEAR * (deadlineMs - startedMs) ? 'near' : undefined;
 }
 
+/** Whether a task has so much time that it counts as given up when it is gone after its deadline. */
+export function isTimed({ startedMs, deadlineMs }: Flight): boolean {
+  return startedMs !== undefined && deadlineMs !== undefined && deadlineMs - startedMs >= SHORTEST_MS;
+}
+
 /**
  * Tasks that servers gave up at their deadline. asynq takes such a task out of its list and frees the place, but a handler that
  * does not look at its context runs on, unseen.

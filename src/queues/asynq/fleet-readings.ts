@@ -11,7 +11,7 @@ export function processAttributes({ host, pid }: { host: string; pid: number }):
   return { 'host.name': host, 'process.pid': String(pid) };
 }
 
-/** What each worker process says of itself. */
+/** What each worker process says of itself, and the tasks in its hands by type. */
 export function workerReadings(workers: readonly WorkerProcess[]): InstanceReading[] {
   return workers.flatMap((worker) => {
     const attributes = processAttributes(worker);
@@ -28,6 +28,15 @@ export function workerReadings(workers: readonly WorkerProcess[]): InstanceReadi
       { metric: 'queue.worker.active', attributes, value: active },
       { metric: 'queue.worker.unread', attributes, value: listed ? unread : active },
     ];
+    for (const tasks of grouped(worker.running, ({ flight }) => `${flight.queue}\n${flight.type}`).values()) {
+      const { queue, type } = tasks[0]!.flight;
+      readings.push({
+        metric: 'queue.worker.tasks',
+        attributes: { ...attributes, 'task.name': type },
+        value: tasks.length,
+        queue: { prefix: worker.prefix, name: queue },
+      });
+    }
     for (const status of new Set(servers.map(({ info }) => info.status || 'unknown')))
       readings.push({
         metric: 'queue.worker.status',

@@ -1,7 +1,7 @@
 import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { InstanceReader, InstanceReading, Poll } from '../system.ts';
-import { givenUp } from './deadlines.ts';
+import { givenUp, isTimed } from './deadlines.ts';
 import { Failures } from './failures.ts';
 import { Fleet } from './fleet.ts';
 import {
@@ -11,11 +11,15 @@ import {
   servingReadings,
   workerReadings,
 } from './fleet-readings.ts';
+import type { Flight } from './flights.ts';
 import { LostTasks } from './lost.ts';
 import { runsFor } from './runs.ts';
 import { Schedulers } from './schedulers.ts';
 import type { TypeNames } from './type-names.ts';
 import { type WorkerProcess, workersOf } from './workers.ts';
+
+/** Queues and types whose given up tasks are counted. */
+const MAX_COUNTED = 2000;
 
 /** Given the worker processes of a poll, reads what else is known of them (CPU, memory, …): it goes with the poll's readings. */
 export type InspectWorkers = (workers: readonly WorkerProcess[], nowMs: number) => readonly InstanceReading[];
@@ -57,12 +61,10 @@ export class AsynqInstanceReader implements InstanceReader {
       const { servers } = this.#fleet;
       yield* this.#lost.poll(changes, servers);
       this.#workers = workersOf(prefix, servers, nowMs);
-      for (const { queue, type } of givenUp(changes, nowMs)) {
-        const key = `${queue}\n${type}`;
-        const entry = this.#givenUp.get(key);
-        if (entry === undefined) this.#givenUp.set(key, { queue, type, count: 1 });
-        else entry.count++;
-      }
+      // From 0 on, so that the first one is an increase.
+      for (const { flight } of this.#workers.flatMap(({ running }) => running))
+        if (isTimed(flight)) this.#countGivenUp(flight, 0);
+      for (const flight of givenUp(changes, nowMs)) this.#countGivenUp(flight, 1);
       readings.push(
         ...workerReadings(this.#workers),
         ...servingReadings(this.#workers, prefix),
@@ -87,6 +89,13 @@ export class AsynqInstanceReader implements InstanceReader {
     yield* this.#failures.poll(new Set(served));
     readings.push(...this.#failures.readings());
     return readings;
+  }
+
+  #countGivenUp({ queue, type }: Flight, count: number): void {
+    const key = `${queue}\n${type}`;
+    const entry = this.#givenUp.get(key);
+    if (entry !== undefined) entry.count += count;
+    else if (this.#givenUp.size < MAX_COUNTED) this.#givenUp.set(key, { queue, type, count });
   }
 
   /** Tasks that an alert with these labels speaks of, as the last poll found them. */

@@ -62,6 +62,7 @@ test('servers of one process are one worker; a queue has all that serve it', asy
   assert.equal(readings['queue.worker.active h1 7'], 1);
   assert.equal(readings['queue.worker.capacity h2 7'], 1);
   assert.equal(readings['queue.worker.status h1 7 active'], 1);
+  assert.equal(readings['high queue.worker.tasks h1 7 x'], 1);
   assert.equal(readings['low queue.workers'], 3);
   assert.equal(readings['low queue.capacity'], 16);
   assert.equal(readings['low queue.saturation'], 2 / 16);
@@ -110,11 +111,11 @@ test('a task that leaves the list after its deadline was given up, one that leav
     short: { type: 'short', queue: 'q', started: now - 2, deadline: now + 3 },
   };
   await beat(redis, 'a', { now, tasks });
-  assert.equal((await poll(now))['q task.deadline.exceeded stubborn'], undefined);
+  assert.equal((await poll(now))['q task.deadline.exceeded stubborn'], 0);
   await beat(redis, 'a', { now: now + 5, tasks: {} });
   const readings = await poll(now + 5);
   assert.equal(readings['q task.deadline.exceeded stubborn'], 1);
-  assert.equal(readings['q task.deadline.exceeded ended'], undefined);
+  assert.equal(readings['q task.deadline.exceeded ended'], 0);
   assert.equal(readings['q task.deadline.exceeded short'], undefined);
 });
 
