@@ -64,6 +64,12 @@ export function runScript(script: string, tolerance = 1e-9): Outcome {
   return outcome;
 }
 
+/** The `eval` commands of a script. */
+export function casesOf(script: string): Case[] {
+  const evals = blocks(script).filter(({ lines }) => lines[0]?.startsWith('eval'));
+  return evals.map(({ at, lines: [head = '', ...body] }) => readCase(head, body, at));
+}
+
 function blocks(script: string): { at: number; lines: string[] }[] {
   const result: { at: number; lines: string[] }[] = [];
   script.split('\n').forEach((raw, index) => {
