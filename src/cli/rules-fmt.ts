@@ -9,7 +9,8 @@ export const USAGE = `Usage:
   taskwarden rules fmt [--check] FILE...
 
 Lays out the expressions of rule files as Prometheus does ("promtool promql format"), and names the files that it has
-changed. All else in them stays as it is, comments included. An expression that has comments within it is left alone.
+changed. All else in them stays as it is, comments included. An expression with comments or computed durations ([5m * 2])
+within it is left alone.
 
   --check  changes nothing, and names the files that it would change
 
@@ -32,7 +33,9 @@ export function run(io: Io, args: readonly string[]): ExitCode {
     }
     const formatted = formatRuleFile(text, file);
     for (const { line, column } of formatted.kept)
-      io.err(`${file}:${line}:${column}: note: the expression has comments in it and stays as it is`);
+      io.err(
+        `${file}:${line}:${column}: note: stays as it is, with the comments or computed durations in it`,
+      );
     if (formatted.text === text) continue;
     io.out(file);
     if (values.check) found = true;

@@ -1,13 +1,13 @@
 import { isScalar, type Scalar, stringify } from 'yaml';
 import type { Position } from '../model/errors.ts';
-import { Lexer } from '../promql/lexer.ts';
 import { parse } from '../promql/parser.ts';
 import { prettify, print } from '../promql/print.ts';
+import { tokensOf } from './expression-tokens.ts';
 import { type RuleNodes, readRuleNodes } from './rule-nodes.ts';
 
 export interface FormattedRules {
   readonly text: string;
-  /** Expressions with comments of their own: these would be lost, so they stay as they are. */
+  /** Expressions with comments of their own or computed durations: these would be lost, so they stay as they are. */
   readonly kept: readonly Position[];
 }
 
@@ -27,7 +27,7 @@ export function formatRuleFile(whole: string, file: string): FormattedRules {
     const { exprNode } = rule;
     // What an alias or a merge key brings in is laid out where it stands.
     if (!isScalar(exprNode) || exprNode.range == null || edits.has(exprNode.range[0])) continue;
-    if (hasComment(rule.expr)) kept.push(reader.position(exprNode));
+    if (losesText(rule.expr)) kept.push(reader.position(exprNode));
     else {
       const column = reader.position(rule.fields.get('expr')!.keyNode).column;
       const [start, end] = exprNode.range;
@@ -69,14 +69,9 @@ function inline(text: string, flow: boolean): string {
   return stringify({ expr: text }, { lineWidth: 0 }).slice('expr: '.length).trimEnd();
 }
 
-function hasComment(expr: string): boolean {
-  const lexer = new Lexer(expr);
-  let end = 0;
-  for (let token = lexer.next(); ; token = lexer.next()) {
-    if (expr.slice(end, token.start).includes('#')) return true;
-    if (token.kind === 'end') return false;
-    end = token.end;
-  }
+/** Whether printing would lose what the author wrote: a comment, or how a duration is computed. */
+function losesText(expr: string): boolean {
+  return [...tokensOf(expr)].some(({ commented, computed }) => commented || computed);
 }
 
 function assertSame(before: readonly RuleNodes[], after: readonly RuleNodes[], file: string): void {

@@ -18,7 +18,7 @@ async function fmt(cwd: string, ...args: string[]) {
 
 test('files are changed and named, once', async () => {
   const cwd = folder(FILES);
-  const note = 'c.yaml:5:11: note: the expression has comments in it and stays as it is';
+  const note = 'c.yaml:5:11: note: stays as it is, with the comments or computed durations in it';
   const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
   const files = ['a.yaml', 'b.yaml', 'c.yaml'];
   assert.deepEqual(await fmt(cwd, '--check', ...files), { code: 1, stdout: 'a.yaml', stderr: note });

@@ -95,6 +95,20 @@ test('expressions change, and nothing else does', () => {
   assert.equal(formatRuleFile(AFTER, 'a.yaml').text, AFTER);
 });
 
+test('computed durations stay as they are', () => {
+  const file = (expr: string) => `groups:\n- name: g\n  rules:\n  - record: r\n    expr: ${expr}\n`;
+  for (const expr of [
+    'rate(x[5m*2])',
+    'x  offset  (5m)',
+    'x offset -(5m)',
+    'max_over_time(x[1h:(1m)])',
+    'rate(x[5m]) # y',
+  ])
+    assert.equal(formatRuleFile(file(`|\n      ${expr}`), 'a.yaml').kept.length, 1, expr);
+  for (const expr of ['x offset  -5m', 'x[1h]  * 2', '(x)  * 2', 'max_over_time(x[1h:])', 'x{a="[5m*2]#"}'])
+    assert.equal(formatRuleFile(file(expr), 'a.yaml').kept.length, 0, expr);
+});
+
 test('other line ends and a byte order mark stay', () => {
   const windows = (text: string) => `\uFEFF${text.replaceAll('\n', '\r\n')}`;
   const { text } = formatRuleFile(windows(BEFORE), 'a.yaml');

@@ -1,7 +1,7 @@
 import type { Position } from '../../model/errors.ts';
 import { type Node, unwrap } from '../../promql/ast.ts';
-import { Lexer } from '../../promql/lexer.ts';
 import { parse } from '../../promql/parser.ts';
+import { tokensOf } from '../expression-tokens.ts';
 import type { RuleFileNodes, RuleNodes } from '../rule-nodes.ts';
 import type { Report } from './context.ts';
 import { walk } from './walk.ts';
@@ -27,6 +27,7 @@ const TEMPLATE_FUNCTIONS: Readonly<Record<string, string>> = {
 const SHIFTS = '2.33';
 const PLAIN_DURATIONS = '2.54';
 const QUOTED_NAMES = '3.0';
+const COMPUTED_DURATIONS = '3.14';
 
 /** What Prometheus `version` would refuse of a file, or take otherwise. */
 export function lintVersions(
@@ -100,22 +101,16 @@ function groupingOf(node: Node): readonly string[] {
 /** What the tree no longer tells: how things were written. */
 function needsOfTokens(expr: string): Need[] {
   const needs: Need[] = [];
-  const lexer = new Lexer(expr);
-  let [braces, brackets] = [false, false];
-  let before = '';
-  for (let token = lexer.next(); token.kind !== 'end'; token = lexer.next()) {
-    const { kind, text, start } = token;
-    if (kind === 'punctuation') {
-      if (text === '{' || text === '}') braces = text === '{';
-      if (text === '[' || text === ']') brackets = text === '[';
-    }
-    if (kind === 'string' && braces && (before === '{' || before === ','))
-      needs.push({ offset: start, what: `the quoted name ${text}`, needed: QUOTED_NAMES });
-    if (kind === 'number' && (brackets || /^offset$/i.test(before)))
-      needs.push({ offset: start, what: 'a number as a duration', needed: PLAIN_DURATIONS });
-    else if (kind === 'number' && text.includes('_'))
-      needs.push({ offset: start, what: '"_" within a number', needed: PLAIN_DURATIONS });
-    before = text;
+  let told = false;
+  for (const { kind, text, start, before, inside, computed } of tokensOf(expr)) {
+    const need = (what: string, needed: string) => void needs.push({ offset: start, what, needed });
+    if (kind === 'string' && inside === 'braces' && (before === '{' || before === ','))
+      need(`the quoted name ${text}`, QUOTED_NAMES);
+    if (computed && !told) need('a duration that is computed', COMPUTED_DURATIONS);
+    told ||= computed;
+    if (kind !== 'number') continue;
+    if (inside === 'brackets' || /^offset$/i.test(before)) need('a number as a duration', PLAIN_DURATIONS);
+    else if (text.includes('_')) need('"_" within a number', PLAIN_DURATIONS);
   }
   return needs;
 }

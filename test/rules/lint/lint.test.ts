@@ -180,6 +180,8 @@ test('min-prometheus: what is new in the format, in PromQL and in templates', ()
     [group(alert('up offset -5m == 0')), '2.33', '5:11'],
     [group(alert('rate(task_runs_total[300]) > 0')), '2.54', '5:32'],
     [group(alert('up offset 300 == 0')), '2.54', '5:21'],
+    [group(alert('rate(task_runs_total[5m * 2]) > 0')), '3.14', '5:35'],
+    [group(alert('up offset -(5m) == 0')), '3.14', '5:22'],
     [group(alert('task_active_oldest_seconds > 10m')), '2.54', '5:40'],
     [group(alert('up > 1_000')), '2.54', '5:16'],
     [group(alert(`'{"up", job="x"} == 0'`)), '3.0', '5:13'],
