@@ -103,6 +103,7 @@ test('every option can be set by its variable and by its path', () => {
     endpoints: 'http://user:secret@host:9093',
     external_labels: 'env=prod',
     external_url: 'https://host/prometheus',
+    'queues.interval': '20s',
   };
   const files = { 'token.txt': 'secret\n' };
   for (const [path, { kind }] of Object.entries(OPTIONS)) {
