@@ -70,30 +70,17 @@ export function planAggregate(
 }
 
 function accumulate(samples: readonly Sample[], grouping: Grouping, make: () => Accumulator): Sample[] {
-  const groups = new Map<Labels, Accumulator>();
-  for (const { labels, value } of samples) {
-    const group = grouping.of(labels);
-    let own = groups.get(group);
-    if (own === undefined) {
-      own = make();
-      groups.set(group, own);
-    }
-    own.add(value);
-  }
-  const result: Sample[] = [];
-  for (const [labels, own] of groups) result.push({ labels, value: own.value });
-  return result;
+  const { groups, groupOf } = grouping.layout(samples);
+  const own = groups.map(make);
+  for (let at = 0; at < samples.length; at++) own[groupOf[at]!]!.add(samples[at]!.value);
+  return groups.map((labels, at) => ({ labels, value: own[at]!.value }));
 }
 
 function collect(samples: readonly Sample[], grouping: Grouping): Map<Labels, Sample[]> {
-  const groups = new Map<Labels, Sample[]>();
-  for (const sample of samples) {
-    const group = grouping.of(sample.labels);
-    const own = groups.get(group);
-    if (own === undefined) groups.set(group, [sample]);
-    else own.push(sample);
-  }
-  return groups;
+  const { groups, groupOf } = grouping.layout(samples);
+  const own = groups.map((): Sample[] => []);
+  for (let at = 0; at < samples.length; at++) own[groupOf[at]!]!.push(samples[at]!);
+  return new Map(groups.map((labels, at) => [labels, own[at]!]));
 }
 
 function quantiles(

@@ -1,10 +1,11 @@
+import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { type BinaryNode, isComparison, isSetOperator, type SetOperator } from './ast.ts';
 import { type Dialect, dropsName } from './dialect.ts';
-import { dropName, Grouping } from './label-ops.ts';
+import { Grouping, Steady, SteadyPair } from './label-ops.ts';
 import { type Combine, planMatching } from './matching.ts';
 import { ARITHMETIC, COMPARISON } from './operators.ts';
-import { type Plan, type ScalarPlan, unique, type VectorPlan } from './plan.ts';
+import { assertUnique, nameless, type Plan, type ScalarPlan, type VectorPlan } from './plan.ts';
 
 export function planBinary(node: BinaryNode, left: Plan, right: Plan, dialect: Dialect): Plan {
   const { op } = node;
@@ -48,6 +49,7 @@ function elementwise(
   const { op, bool } = node;
   const operate = combine(node);
   const filter = isComparison(op) && !bool ? COMPARISON[op] : undefined;
+  const names = new Steady(drop ? nameless : (labels) => ({ labels, mixed: nameless(labels).mixed }));
   return (context, t) => {
     // Left first, as it is told of the first mistake.
     const before = swapped ? scalar(context, t) : undefined;
@@ -56,26 +58,35 @@ function elementwise(
     if (filter !== undefined) {
       return samples.filter(({ value }) => (swapped ? filter(number, value) : filter(value, number)));
     }
+    const { labels, mixed } = names.of(samples);
     const result: Sample[] = [];
-    for (const { labels, value } of samples) {
+    for (let at = 0; at < samples.length; at++) {
+      const { value } = samples[at]!;
       const combined = swapped ? operate(number, value) : operate(value, number);
-      result.push({ labels: drop ? dropName(labels) : labels, value: combined! });
+      result.push({ labels: labels[at]!, value: combined! });
     }
-    return unique(result, samples);
+    if (mixed) assertUnique(result);
+    return result;
   };
 }
 
 function planSet(node: BinaryNode, op: SetOperator, left: VectorPlan, right: VectorPlan): VectorPlan {
   const { labels, on } = node.matching;
   const grouping = new Grouping(labels, !on);
+  const keeps = new SteadyPair((own: readonly Labels[], other: readonly Labels[]): boolean[] => {
+    grouping.tidy();
+    const seen = new Set(other.map((each) => grouping.of(each)));
+    return own.map((each) => seen.has(grouping.of(each)) === (op === 'and'));
+  });
   return (context, t) => {
     const leftSamples = left(context, t);
     const rightSamples = right(context, t);
     if (op === 'or') {
-      const seen = new Set(leftSamples.map((sample) => grouping.of(sample.labels)));
-      return [...leftSamples, ...rightSamples.filter((sample) => !seen.has(grouping.of(sample.labels)))];
+      const kept = keeps.of(rightSamples, leftSamples);
+      return [...leftSamples, ...rightSamples.filter((_, at) => kept[at]!)];
     }
-    const seen = new Set(rightSamples.map((sample) => grouping.of(sample.labels)));
-    return leftSamples.filter((sample) => seen.has(grouping.of(sample.labels)) === (op === 'and'));
+    if (leftSamples.length === 0) return [];
+    const kept = keeps.of(leftSamples, rightSamples);
+    return leftSamples.filter((_, at) => kept[at]!);
   };
 }

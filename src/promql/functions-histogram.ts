@@ -1,7 +1,7 @@
 import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { parseFloat64 } from './format.ts';
-import { Grouping, own } from './label-ops.ts';
+import { Grouping, own, Steady } from './label-ops.ts';
 
 export interface Bucket {
   readonly bound: number;
@@ -15,43 +15,48 @@ export function planBuckets(): (
   measure: (buckets: Bucket[]) => number,
 ) => Sample[] {
   const grouping = new Grouping(['le'], true);
-  return (samples, measure) => {
-    const histograms = new Map<Labels, Bucket[]>();
-    for (const { labels, value } of samples) {
-      const bound = boundOf(labels);
-      if (Number.isNaN(bound)) continue;
-      const group = grouping.of(labels);
-      const bucket = { bound, count: value };
-      const buckets = histograms.get(group);
-      if (buckets === undefined) histograms.set(group, [bucket]);
-      else buckets.push(bucket);
-    }
-    return [...histograms].map(([labels, buckets]) => ({ labels, value: measure(sorted(buckets)) }));
-  };
+  const layout = new Steady((all) => arrange(all, grouping));
+  return (samples, measure) =>
+    layout.of(samples).map(({ labels, bounds, places }) => {
+      const buckets: Bucket[] = [];
+      for (let at = 0; at < places.length; at++) {
+        const count = samples[places[at]!]!.value;
+        const last = buckets.at(-1);
+        // Buckets of the same bound count as one.
+        if (last?.bound === bounds[at]!) last.count += count;
+        else buckets.push({ bound: bounds[at]!, count });
+      }
+      return { labels, value: measure(buckets) };
+    });
 }
 
-const bounds = new WeakMap<Labels, number>();
+/** The places of a histogram's buckets in a vector, and their bounds, ascending. */
+interface Histogram {
+  readonly labels: Labels;
+  readonly bounds: readonly number[];
+  readonly places: readonly number[];
+}
 
-/** The upper bound that the label `le` says, remembered; NaN where it says none. */
+function arrange(all: readonly Labels[], grouping: Grouping): Histogram[] {
+  grouping.tidy();
+  const histograms = new Map<Labels, { bound: number; place: number }[]>();
+  for (const [place, labels] of all.entries()) {
+    const bound = boundOf(labels);
+    if (Number.isNaN(bound)) continue;
+    const group = grouping.of(labels);
+    const buckets = histograms.get(group) ?? [];
+    histograms.set(group, buckets);
+    buckets.push({ bound, place });
+  }
+  return [...histograms].map(([labels, buckets]) => {
+    buckets.sort((a, b) => a.bound - b.bound || 0);
+    return { labels, bounds: buckets.map(({ bound }) => bound), places: buckets.map(({ place }) => place) };
+  });
+}
+
+/** The upper bound that the label `le` says; NaN where it says none. */
 function boundOf(labels: Labels): number {
-  let bound = bounds.get(labels);
-  if (bound === undefined) {
-    bound = parseFloat64(own(labels, 'le')) ?? Number.NaN;
-    bounds.set(labels, bound);
-  }
-  return bound;
-}
-
-/** By bound, buckets of the same bound in one. */
-function sorted(buckets: Bucket[]): Bucket[] {
-  buckets.sort((a, b) => a.bound - b.bound || 0);
-  const merged: Bucket[] = [];
-  for (const bucket of buckets) {
-    const last = merged.at(-1);
-    if (last !== undefined && last.bound === bucket.bound) last.count += bucket.count;
-    else merged.push(bucket);
-  }
-  return merged;
+  return parseFloat64(own(labels, 'le')) ?? Number.NaN;
 }
 
 /**

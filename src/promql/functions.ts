@@ -7,8 +7,16 @@ import { absentLabels, labelJoin, labelReplace } from './functions-labels.ts';
 import { clamp, DATE_FUNCTIONS, MATH_FUNCTIONS, round } from './functions-math.ts';
 import { OVER_TIME_FUNCTIONS } from './functions-over-time.ts';
 import { RATE_FUNCTIONS, type RangeFunction } from './functions-rate.ts';
-import { dropName } from './label-ops.ts';
-import { type MatrixPlan, type Plan, type ScalarPlan, unique, type VectorPlan } from './plan.ts';
+import { dropName, Steady } from './label-ops.ts';
+import {
+  assertUnique,
+  type MatrixPlan,
+  nameless,
+  type Plan,
+  type ScalarPlan,
+  unique,
+  type VectorPlan,
+} from './plan.ts';
 import { planTimestamps } from './selectors.ts';
 
 /** The plans of a call's arguments; the type check has seen to their types. */
@@ -71,17 +79,19 @@ function overRange(name: string, usual: RangeFunction, series: number, param?: n
   return (args, _call, dialect) => {
     const compute = dialect.rangeFunctions[name] ?? usual;
     const matrix = args.matrix(series);
+    const names = new Steady(keepName ? (labels) => ({ labels, mixed: false }) : nameless);
     const number = param === undefined ? () => Number.NaN : args.scalar(param);
     return vector((context, t) => {
       const { from, to, windows } = matrix(context, t);
       const value = number(context, t);
+      const { labels, mixed } = names.of(windows);
       const result: Sample[] = [];
-      for (const window of windows) {
-        const computed = compute(window, from, to, value, t);
-        if (computed === undefined) continue;
-        result.push({ labels: keepName ? window.labels : dropName(window.labels), value: computed });
+      for (let at = 0; at < windows.length; at++) {
+        const computed = compute(windows[at]!, from, to, value, t);
+        if (computed !== undefined) result.push({ labels: labels[at]!, value: computed });
       }
-      return keepName ? result : unique(result, windows);
+      if (mixed) assertUnique(result);
+      return result;
     });
   };
 }

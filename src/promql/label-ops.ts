@@ -39,7 +39,70 @@ export function own(labels: Labels, name: string): string {
   return Object.hasOwn(labels, name) ? labels[name]! : '';
 }
 
-/** Most label sets that one grouping remembers; beyond it starts anew. */
+/**
+ * Derives something from the label sets of a vector, and gives the same again for as long as the same series come in the same
+ * order, which is what most vectors do from one evaluation to the next.
+ */
+export class Steady<T> {
+  readonly #derive: (labels: readonly Labels[]) => T;
+  #labels: readonly Labels[] = [];
+  #derived: T | undefined;
+
+  constructor(derive: (labels: readonly Labels[]) => T) {
+    this.#derive = derive;
+  }
+
+  of(samples: readonly { readonly labels: Labels }[]): T {
+    if (this.#derived === undefined || !this.#same(samples)) {
+      this.#derived = undefined;
+      this.#labels = samples.map(({ labels }) => labels);
+      this.#derived = this.#derive(this.#labels);
+    }
+    return this.#derived;
+  }
+
+  #same(samples: readonly { readonly labels: Labels }[]): boolean {
+    const known = this.#labels;
+    if (samples.length !== known.length) return false;
+    for (let at = 0; at < known.length; at++) if (samples[at]!.labels !== known[at]) return false;
+    return true;
+  }
+}
+
+/** {@link Steady} for what is derived from the label sets of two vectors. */
+export class SteadyPair<T> {
+  readonly #derive: (left: readonly Labels[], right: readonly Labels[]) => T;
+  // Each gives a new array when its vector has changed.
+  readonly #left = new Steady((labels) => labels);
+  readonly #right = new Steady((labels) => labels);
+  #derived: { readonly of: readonly [unknown, unknown]; readonly value: T } | undefined;
+
+  constructor(derive: (left: readonly Labels[], right: readonly Labels[]) => T) {
+    this.#derive = derive;
+  }
+
+  of(
+    leftSamples: readonly { readonly labels: Labels }[],
+    rightSamples: readonly { readonly labels: Labels }[],
+  ): T {
+    const left = this.#left.of(leftSamples);
+    const right = this.#right.of(rightSamples);
+    const known = this.#derived;
+    if (known !== undefined && known.of[0] === left && known.of[1] === right) return known.value;
+    this.#derived = undefined;
+    const value = this.#derive(left, right);
+    this.#derived = { of: [left, right], value };
+    return value;
+  }
+}
+
+/** Which group each sample of a vector is in, by its place in `groups`, which are in the order of their first samples. */
+export interface Layout {
+  readonly groups: readonly Labels[];
+  readonly groupOf: readonly number[];
+}
+
+/** Label sets that one grouping remembers; when there are more, it starts anew with the next vector. */
 const GROUPING_LIMIT = 10_000;
 
 /**
@@ -51,10 +114,27 @@ export class Grouping {
   readonly #drop: boolean;
   #byLabels = new WeakMap<Labels, Labels>();
   #byKey = new Map<string, Labels>();
+  readonly #layout = new Steady((labels) => this.#arrange(labels));
 
   constructor(names: readonly string[], drop: boolean) {
     this.#names = new Set(drop ? [...names, '__name__'] : names);
     this.#drop = drop;
+  }
+
+  layout(samples: readonly { readonly labels: Labels }[]): Layout {
+    return this.#layout.of(samples);
+  }
+
+  #arrange(all: readonly Labels[]): Layout {
+    this.tidy();
+    const places = new Map<Labels, number>();
+    const groupOf = all.map((labels) => {
+      const group = this.of(labels);
+      const place = places.get(group) ?? places.size;
+      places.set(group, place);
+      return place;
+    });
+    return { groups: [...places.keys()], groupOf };
   }
 
   of(labels: Labels): Labels {
@@ -64,8 +144,6 @@ export class Grouping {
     const key = labelsKey(derived);
     let group = this.#byKey.get(key);
     if (group === undefined) {
-      // A cleared map would give a second object for a group in use, so both go at once.
-      if (this.#byKey.size >= GROUPING_LIMIT) this.#forget();
       group = derived;
       this.#byKey.set(key, group);
     }
@@ -73,7 +151,10 @@ export class Grouping {
     return group;
   }
 
-  #forget(): void {
+  /** To be called before vectors are grouped, never between those whose groups are to be compared. */
+  tidy(): void {
+    if (this.#byKey.size < GROUPING_LIMIT) return;
+    // A cleared map alone would give a second object for a group in use.
     this.#byKey = new Map();
     this.#byLabels = new WeakMap();
   }

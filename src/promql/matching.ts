@@ -3,7 +3,17 @@ import type { Sample } from '../model/queryable.ts';
 import type { BinaryNode, VectorMatching } from './ast.ts';
 import { type Dialect, dropsName } from './dialect.ts';
 import { evaluationError } from './errors.ts';
-import { dropName, formatLabels, Grouping, keyOf, omit, own, pick, withLabel } from './label-ops.ts';
+import {
+  dropName,
+  formatLabels,
+  Grouping,
+  keyOf,
+  omit,
+  own,
+  pick,
+  SteadyPair,
+  withLabel,
+} from './label-ops.ts';
 import type { VectorPlan } from './plan.ts';
 
 /** What a binary operator makes of two numbers; undefined where a comparison filters the sample out. */
@@ -22,41 +32,62 @@ export function planMatching(
   const side = swapped ? 'left' : 'right';
   const grouping = new Grouping(matching.labels, !matching.on);
   const result = new ResultLabels(node, dropsName(node, dialect));
+  const matches = new SteadyPair((many: readonly Labels[], one: readonly Labels[]): Match[] => {
+    grouping.tidy();
+    const index = indexOneSide(one, grouping, side);
+    const taken = dialect.filteredMatchesCollide ? new Taken(matching) : undefined;
+    const found: Match[] = [];
+    for (const [sample, own] of many.entries()) {
+      const group = grouping.of(own);
+      const partner = index.get(group);
+      if (partner === undefined) continue;
+      const labels = result.of(own, one[partner]!);
+      taken?.add(group, labels);
+      found.push({ sample, partner, group, labels });
+    }
+    return found;
+  });
   return (context, t) => {
     const leftSamples = left(context, t);
     const rightSamples = right(context, t);
     const [many, one] = swapped ? [rightSamples, leftSamples] : [leftSamples, rightSamples];
     if (many.length === 0 || one.length === 0) return [];
-    const bySignature = indexOneSide(one, grouping, side);
-    const taken = new Taken(matching);
+    // Where only what is left collides, who collides differs from time to time.
+    const taken = dialect.filteredMatchesCollide ? undefined : new Taken(matching);
     const samples: Sample[] = [];
-    for (const sample of many) {
-      const group = grouping.of(sample.labels);
-      const partner = bySignature.get(group);
-      if (partner === undefined) continue;
-      const value = swapped ? operate(partner.value, sample.value) : operate(sample.value, partner.value);
-      if (value === undefined && !dialect.filteredMatchesCollide) continue;
-      const labels = result.of(sample.labels, partner.labels);
-      taken.add(group, labels);
-      if (value !== undefined) samples.push({ labels, value });
+    for (const { sample, partner, group, labels } of matches.of(many, one)) {
+      const own = many[sample]!.value;
+      const other = one[partner]!.value;
+      const value = swapped ? operate(other, own) : operate(own, other);
+      if (value === undefined) continue;
+      taken?.add(group, labels);
+      samples.push({ labels, value });
     }
     return samples;
   };
 }
 
-function indexOneSide(one: readonly Sample[], grouping: Grouping, side: string): Map<Labels, Sample> {
-  const index = new Map<Labels, Sample>();
-  for (const sample of one) {
-    const group = grouping.of(sample.labels);
+/** A sample of the side that may repeat and the one that it belongs to, by their places, and what they make. */
+interface Match {
+  readonly sample: number;
+  readonly partner: number;
+  readonly group: Labels;
+  readonly labels: Labels;
+}
+
+function indexOneSide(one: readonly Labels[], grouping: Grouping, side: string): Map<Labels, number> {
+  const index = new Map<Labels, number>();
+  for (const [at, labels] of one.entries()) {
+    const group = grouping.of(labels);
     const other = index.get(group);
     if (other !== undefined) {
-      const both = [formatLabels(sample.labels), formatLabels(other.labels)].sort().join(', ');
+      const both = [formatLabels(labels), formatLabels(one[other]!)].sort().join(', ');
       throw evaluationError(
         `found duplicate series for the match group ${formatLabels(group)} on the ${side} hand-side of the operation: ` +
           `[${both}];many-to-many matching not allowed: matching labels must be unique on one side`,
       );
     }
-    index.set(group, sample);
+    index.set(group, at);
   }
   return index;
 }

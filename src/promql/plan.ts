@@ -1,7 +1,7 @@
 import type { Labels } from '../model/labels.ts';
 import type { Queryable, Sample } from '../model/queryable.ts';
 import { evaluationError } from './errors.ts';
-import { keyOf } from './label-ops.ts';
+import { dropName, keyOf } from './label-ops.ts';
 import type { Memo } from './memo.ts';
 
 /** One evaluation of a query: where series come from, and its bounds. */
@@ -51,6 +51,12 @@ export type Plan =
   | { readonly type: 'vector'; readonly at: VectorPlan }
   | { readonly type: 'matrix'; readonly at: MatrixPlan }
   | { readonly type: 'string'; readonly value: string };
+
+/** The labels of a vector without the metric name, and whether there were several names. */
+export function nameless(labels: readonly Labels[]): { readonly labels: Labels[]; readonly mixed: boolean } {
+  const name = labels[0]?.__name__;
+  return { labels: labels.map(dropName), mixed: labels.some(({ __name__ }) => __name__ !== name) };
+}
 
 /**
  * Samples whose metric name went. Only series of different names can now have become one.
