@@ -58,7 +58,10 @@ export interface Served {
 
 const opened: ApiServer[] = [];
 const sockets: Socket[] = [];
+// The server keeps no process alive, and what a test waits for may be nothing but the server.
+const alive = setInterval(() => {}, 1000);
 after(async () => {
+  clearInterval(alive);
   for (const socket of sockets) socket.destroy();
   for (const server of opened) await server.close();
 });
