@@ -8,6 +8,7 @@ import type { Figure } from './lib/figure.ts';
 import { section, writeSection } from './lib/results.ts';
 import { table } from './lib/table.ts';
 import { CASES as OVERHEAD_CASES, overhead } from './overhead.ts';
+import { CASES as QUEUES_CASES, queues } from './queues.ts';
 import { CASES as RULES_CASES, rules } from './rules.ts';
 
 interface Entry {
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   overhead: { run: overhead, cases: OVERHEAD_CASES, preload: true },
   detection: { run: detection, cases: DETECTION_CASES, preload: true },
   rules: { run: rules, cases: RULES_CASES, preload: false },
+  queues: { run: queues, cases: QUEUES_CASES, preload: false },
 };
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));

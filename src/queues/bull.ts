@@ -98,7 +98,7 @@ function* counted(lists: readonly string[]): Poll<(number | undefined)[]> {
   return (yield lists.map((list) => ['LLEN', list])).map(integer);
 }
 
-/** Goes through the store for `<prefix>:<queue>:id`, which BullMQ has too: its queues have further keys. */
+/** Goes through the store for `<prefix>:<queue>:id`, which BullMQ has too: its queues have events. (Bull writes BullMQ's `meta`.) */
 class IdScan implements Discovery {
   readonly #prefix: string;
   #cursor = '0';
@@ -118,7 +118,7 @@ class IdScan implements Discovery {
     if (names.length === 0) return { found: [], complete };
     const others = yield names.map((name) => {
       const key = `${this.#prefix}:${name}:`;
-      return ['EXISTS', `${key}meta`, `${key}events`, `${key}marker`];
+      return ['EXISTS', `${key}events`, `${key}marker`];
     });
     const found = names.filter((_, at) => others[at] === 0).map((name) => ({ prefix: this.#prefix, name }));
     return { found, complete };

@@ -171,11 +171,17 @@ class MetaScan implements Discovery {
     const page = scanned(reply);
     if (page === undefined) return { found: [], complete: false };
     this.#cursor = page.cursor;
-    const found = page.found.flatMap((key) => {
-      const name = text(key)!.slice(this.#prefix.length + 1, -':meta'.length);
-      return name === '' || name.includes(':') ? [] : [{ prefix: this.#prefix, name }];
+    const complete = page.cursor === '0';
+    const keys = page.found.map((key) => text(key)!);
+    if (keys.length === 0) return { found: [], complete };
+    // A paused queue of Bull has such a hash too, with nothing but `paused` in it.
+    const metas = yield keys.map((key) => ['HMGET', key, 'version', 'opts.maxLenEvents']);
+    const found = keys.flatMap((key, at) => {
+      const name = key.slice(this.#prefix.length + 1, -':meta'.length);
+      const isOwn = elements(metas[at]).some((field) => Buffer.isBuffer(field));
+      return isOwn && name !== '' && !name.includes(':') ? [{ prefix: this.#prefix, name }] : [];
     });
-    return { found, complete: page.cursor === '0' };
+    return { found, complete };
   }
 }
 

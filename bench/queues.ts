@@ -1,0 +1,29 @@
+import type { Bench } from './lib/bench.ts';
+import { figure, type Measured } from './lib/figure.ts';
+import { Neighbours } from './lib/machine.ts';
+import { measureGrowth, measureMany } from './queues/cost.ts';
+import { measureLatency } from './queues/latency.ts';
+import { measureTruth } from './queues/truth.ts';
+
+export const CASES = ['truth', 'growth', 'many', 'latency'] as const;
+
+/** What watching queues costs Redis and the agent, and whether what it says is true. */
+export const queues: Bench = async (options) => {
+  const wanted = (name: (typeof CASES)[number]) => options.cases.length === 0 || options.cases.includes(name);
+  const neighbours = new Neighbours();
+  const measured: Measured[] = [];
+  await neighbours.sample();
+  if (wanted('truth')) measured.push(...(await measureTruth(options)));
+  if (wanted('growth')) measured.push(...(await measureGrowth(options)));
+  await neighbours.sample();
+  if (wanted('many')) measured.push(...(await measureMany(options)));
+  if (wanted('latency')) measured.push(...(await measureLatency(options)));
+  await neighbours.sample();
+  return {
+    figures: measured.map((each) => figure('queues', each)),
+    notes: [
+      String(neighbours),
+      'Real Redis on the same machine; CPU of Redis as INFO tells it; queues known beforehand, so without the search for them.',
+    ],
+  };
+};

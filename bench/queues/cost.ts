@@ -1,0 +1,147 @@
+import { Redis } from 'ioredis';
+import { startRedis } from '../../test/helpers/redis.ts';
+import type { BenchOptions } from '../lib/bench.ts';
+import type { Measured } from '../lib/figure.ts';
+import { median, ratios, spread } from '../lib/stats.ts';
+import { fill } from './fill.ts';
+import { startWatch, type Watch } from './watch.ts';
+
+const SMALL = 10;
+/** Polls between two looks at Redis's CPU time. */
+const POLLS = 400;
+const QUEUES = 1000;
+
+interface Watched {
+  readonly redis: Redis;
+  readonly watch: Watch;
+  stop(): Promise<void>;
+}
+
+async function watched(queues: readonly string[], tasks: number): Promise<Watched> {
+  const server = await startRedis();
+  const redis = new Redis(server.url);
+  for (const queue of queues) await fill(redis, queue, tasks);
+  const watch = await startWatch({ url: server.url, systems: ['bullmq'], queues });
+  return {
+    redis,
+    watch,
+    async stop() {
+      await watch.stop();
+      redis.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+/** CPU time of Redis for one poll, ms: user and system, from INFO. */
+async function redisCpu({ redis, watch }: Watched, polls: number): Promise<number> {
+  const used = async (): Promise<number> =>
+    [...(await redis.info('cpu')).matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].reduce(
+      (sum, [, s]) => sum + Number(s),
+      0,
+    );
+  const before = await used();
+  for (let i = 0; i < polls; i++) await watch.poll();
+  return ((await used()) - before) * (1000 / polls);
+}
+
+/** Redis's CPU a poll of one queue of 1,000,000 tasks against one of 10; and of 100 queues against 10. */
+export async function measureGrowth({ quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
+  const large = quick ? 100_000 : 1_000_000;
+  const n = rounds ?? (quick ? 3 : 15);
+  const polls = quick ? 100 : POLLS;
+  progress(`queues, growth: ${large} tasks are made`);
+  const few = await watched(['q'], SMALL);
+  const many = await watched(['q'], large);
+  const ten = await watched(
+    Array.from({ length: 10 }, (_, i) => `q${i}`),
+    SMALL,
+  );
+  const hundred = await watched(
+    Array.from({ length: 100 }, (_, i) => `q${i}`),
+    SMALL,
+  );
+  const all = [few, many, ten, hundred];
+  try {
+    for (const each of all) await redisCpu(each, 20);
+    const costs = all.map((): number[] => []);
+    for (let round = 0; round < n; round++) {
+      progress(`queues, growth: round ${round + 1} of ${n}`);
+      for (const [at, each] of all.entries())
+        costs[at]!.push(await redisCpu(each, at < 2 ? polls : Math.ceil(polls / 10)));
+    }
+    const growth = ratios(costs[1]!, costs[0]!);
+    // Without what a poll costs whatever the number of queues.
+    const linear = costs[3]!.map(
+      (cost, i) => (cost - costs[0]![i]!) / 99 / ((costs[2]![i]! - costs[0]![i]!) / 9),
+    );
+    return [
+      {
+        case: `bullmq: ${large} tasks over ${SMALL}`,
+        metric: 'redis_cpu_growth_1e6_over_10',
+        unit: 'ratio',
+        value: median(growth),
+        spread: spread(growth),
+        n,
+        goal: { value: 1.2, better: 'lower' },
+      },
+      {
+        case: 'bullmq: one queue of 10 tasks',
+        metric: 'redis_cpu_per_poll_ms',
+        unit: 'ms',
+        value: median(costs[0]!),
+        spread: spread(costs[0]!),
+        n,
+      },
+      {
+        case: 'bullmq: a queue of 100 over one of 10',
+        metric: 'redis_cpu_per_queue_growth',
+        unit: 'ratio',
+        value: median(linear),
+        spread: spread(linear),
+        n,
+        goal: { value: 1.2, better: 'lower' },
+      },
+    ];
+  } finally {
+    for (const each of all) await each.stop();
+  }
+}
+
+/** CPU of this process for one poll of 1,000 queues, all series set. */
+export async function measureMany({ quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
+  const n = rounds ?? (quick ? 5 : 30);
+  progress(`queues, many: ${QUEUES} queues, ${n} polls`);
+  const names = Array.from({ length: QUEUES }, (_, i) => `q${i}`);
+  const each = await watched(names, SMALL);
+  try {
+    // All turns, so that every series is there.
+    for (let i = 0; i < 8; i++) await each.watch.poll();
+    const costs: number[] = [];
+    const times: number[] = [];
+    for (let i = 0; i < n; i++) {
+      const before = process.cpuUsage();
+      const began = performance.now();
+      await each.watch.poll();
+      const { user, system } = process.cpuUsage(before);
+      costs.push((user + system) / 1000);
+      times.push(performance.now() - began);
+    }
+    const sent = each.watch.commands.at(-1)!.length / QUEUES;
+    const one = { case: `bullmq: ${QUEUES} queues`, n };
+    return [
+      {
+        ...one,
+        metric: 'poll_1000_queues_cpu_ms',
+        unit: 'ms',
+        value: median(costs),
+        spread: spread(costs),
+        goal: { value: 250, better: 'lower' },
+      },
+      { ...one, metric: 'poll_1000_queues_ms', unit: 'ms', value: median(times), spread: spread(times) },
+      { ...one, metric: 'commands_per_queue_mean', unit: 'count', value: sent },
+    ];
+  } finally {
+    await each.stop();
+  }
+}
