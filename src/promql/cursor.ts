@@ -3,7 +3,10 @@ import { KEYWORDS } from './keywords.ts';
 import { Lexer, type Token } from './lexer.ts';
 
 /** Operators and modifiers of one expression: each may make its tree a level deeper, and the stack is finite. */
-const MAX_OPERATORS = 2000;
+const MAX_OPERATORS = 1000;
+
+/** Longer texts come from no person; a rule file may be larger. */
+const MAX_LENGTH = 1 << 20;
 
 /** The tokens of an expression with one token of look-ahead. */
 export class Cursor {
@@ -15,6 +18,7 @@ export class Cursor {
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
+    if (text.length > MAX_LENGTH) this.fail(0, `expression is longer than ${MAX_LENGTH} characters`);
   }
 
   /** Read when it is asked for: what is known to be wrong by then is told before what comes next. */

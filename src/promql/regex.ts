@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js';
 import type { Matcher, MatchType } from '../model/queryable.ts';
+import { regexSize } from './regex-size.ts';
 
 /**
  * Regular expressions as Prometheus means them: RE2 syntax, anchored at both ends, the dot also matches a newline.
@@ -8,6 +9,7 @@ import type { Matcher, MatchType } from '../model/queryable.ts';
 export function compileRegex(pattern: string): RE2JS {
   let regex = cache.get(pattern);
   if (regex === undefined) {
+    if (regexSize(pattern) > MAX_SIZE) throw new Error('error parsing regexp: expression too large');
     try {
       regex = RE2JS.compile(pattern, RE2JS.DOTALL);
     } catch (error) {
@@ -20,6 +22,9 @@ export function compileRegex(pattern: string): RE2JS {
   }
   return regex;
 }
+
+/** Each instruction takes a kilobyte or two once compiled, and is visited for every character of a text. */
+const MAX_SIZE = 10_000;
 
 const CACHE_LIMIT = 1000;
 const cache = new Map<string, RE2JS>();

@@ -33,15 +33,21 @@ test('an empty text is refused', () => {
   }
 });
 
-test('nesting has a limit instead of exhausting the stack', () => {
+test('depth, operators and length have limits instead of exhausting the stack', () => {
   const deep = (levels: number): string => `${'('.repeat(levels)}1${')'.repeat(levels)}`;
   assert.equal(compile(deep(150)).type, 'scalar');
-  assert.throws(() => compile(deep(5000)), /nested too deeply/);
+  assert.throws(() => compile(deep(10_000)), /nested too deeply/);
+  assert.throws(() => compile(`${'abs('.repeat(10_000)}a${')'.repeat(10_000)}`), /nested too deeply/);
+  assert.throws(() => compile(`a${' ^ a'.repeat(10_000)}`), /nested too deeply/);
   assert.throws(() => compile(`${'-'.repeat(5000)}1`), /nested too deeply/);
-  assert.equal(compile(`1${'+1'.repeat(1500)}`).type, 'scalar');
-  assert.throws(() => compile(`1${'+1'.repeat(50_000)}`), /more than 2000 operators/);
-  assert.throws(() => compile(`a${'[1m:]'.repeat(50_000)}`), /more than 2000 operators/);
-  assert.throws(() => compile(`a${'[1m:]'.repeat(1500)}`), /subquery is only allowed on instant vector/);
+  assert.equal(compile(`1${'+1'.repeat(900)}`).type, 'scalar');
+  assert.throws(() => compile(`1${'+1'.repeat(50_000)}`), /more than 1000 operators/);
+  assert.throws(() => compile(`a${'[1m:]'.repeat(50_000)}`), /more than 1000 operators/);
+  assert.throws(() => compile(`a${'[1m:]'.repeat(900)}`), /subquery is only allowed on instant vector/);
+  assert.throws(
+    () => compile(`"${'x'.repeat(2 ** 20)}"`),
+    /1:1: parse error: expression is longer than 1048576/,
+  );
 });
 
 const TYPES: readonly (readonly [expr: string, type: string])[] = [
