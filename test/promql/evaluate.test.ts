@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Labels } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/queryable.ts';
 import { compile, evaluateInstant, evaluateRange } from '../../src/promql/promql.ts';
+import { timeLimit } from '../../src/promql/time-limit.ts';
 import { SeriesStore } from '../../src/store/series-store.ts';
 
 /** `a{q="0"}` to `a{q="<series - 1>"}`, every second from 0 to `seconds`; each sample is its time in seconds. */
@@ -84,6 +85,24 @@ test('a query that reads more than its share of samples is refused, however it c
   assert.throws(instant('max_over_time(nothing[1y:1ms])', 1000), refused);
   assert.throws(() => evaluateRange(compile('nothing'), store, 0, 1e12, 1, { maxSamples: 1000 }), refused);
   assert.throws(() => evaluateRange(compile('1'), store, 0, 1e12, 1, { maxSamples: 1000 }), refused);
+});
+
+test('an evaluation ends when its time is over, as told by the clock that it was given', () => {
+  const store = filled(10, 100);
+  const expression = compile('max_over_time(sum(a)[1d:1s])');
+  let clock = 0;
+  const run = (perLook: number): unknown => {
+    const now = (): number => {
+      clock += perLook;
+      return clock;
+    };
+    return evaluateInstant(expression, store, 100_000, { onTaken: timeLimit(now, 1000) });
+  };
+  assert.doesNotThrow(() => run(0));
+  assert.throws(() => run(600), {
+    code: 'TASKWARDEN_PROMQL',
+    message: 'query timed out in expression evaluation after 1000 ms',
+  });
 });
 
 test('groups and matches are remembered without mixing up series that come later', () => {
