@@ -7,6 +7,7 @@ import type { ResourceAttributes } from '../otlp/resource.ts';
 import { evaluateInstant } from '../promql/evaluate.ts';
 import { Memo } from '../promql/memo.ts';
 import { compile, type Expression } from '../promql/promql.ts';
+import { timeLimit } from '../promql/time-limit.ts';
 import { createRuleManager, type RuleManager } from '../rules/manager.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
@@ -38,6 +39,9 @@ export interface AlertingOptions {
 const OUTAGE_MS = 60_000;
 const OUTAGE_STEPS = 3;
 
+/** What one query of a rule may take, ms: the agent's thread has more to do. */
+const QUERY_LIMIT_MS = 1000;
+
 /** The history of every metric, and the rules over it. */
 export class Alerting {
   readonly #registry: Registry;
@@ -49,6 +53,7 @@ export class Alerting {
   readonly #state: RuleState | undefined;
   readonly #guard: Guard;
   readonly #say: (level: 'warn' | 'info', text: string) => void;
+  readonly #elapsed: () => number;
   #dropped = 0;
   #isSlow = false;
 
@@ -60,6 +65,7 @@ export class Alerting {
     this.#guard = guard;
     this.#state = state;
     this.#say = say;
+    this.#elapsed = elapsed;
     this.#store = new SeriesStore({ maxSeries, maxTicks: Math.ceil(retention / step) });
     const target = targetLabels(options.resource);
     this.#scraper = new Scraper(registry, this.#store, target);
@@ -154,7 +160,8 @@ export class Alerting {
   }
 
   #query(expression: Expression, t: number): readonly Sample[] {
-    const value = evaluateInstant(expression, this.#store, t, { memo: this.#memo });
+    const onTaken = timeLimit(this.#elapsed, QUERY_LIMIT_MS);
+    const value = evaluateInstant(expression, this.#store, t, { memo: this.#memo, onTaken });
     if (value.type === 'scalar') return [{ labels: {}, value: value.value }];
     return value.type === 'vector' ? value.samples : [];
   }
