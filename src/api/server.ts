@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Admission, type AdmissionOptions, createAdmission } from './admission.ts';
 import { type Answer, ApiError, failure } from './answer.ts';
@@ -61,6 +67,12 @@ const SECURITY = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+/** Node.js's codes for requests that it gives up, and the status that each is answered with; any other is 400. */
+const MALFORMED: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
 /** The HTTP server of the agent. It keeps no process alive. */
 export class ApiServer {
   readonly #options: ApiServerOptions;
@@ -89,7 +101,7 @@ export class ApiServer {
     this.#server.maxConnections = connections;
     this.#server
       .on('request', (request, response) => void this.#serve(request, response))
-      .on('clientError', refuseMalformed)
+      .on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
       .on('drop', options.onDropped)
       .on('listening', () => this.#listening())
       .on('error', (error) => this.#busy(error))
@@ -136,6 +148,7 @@ export class ApiServer {
       checkMethod(route, request.method ?? '');
       const form = request.method === 'POST' ? await readForm(request) : '';
       if (route.open !== true) leave = await this.#enter();
+      if (gone.signal.aborted) throw new ApiError('canceled', 'the client has left');
       const parameters = new Parameters(query, form);
       const own =
         parameters.get('timeout') === '' ? Number.POSITIVE_INFINITY : parameters.duration('timeout');
@@ -148,6 +161,15 @@ export class ApiServer {
     if (gone.signal.aborted) leave();
     this.#send(request, response, answer);
     this.#options.onRequest(answer.status);
+  }
+
+  /** What is no HTTP, is too large or came too slowly, for which Node.js has no answer object. */
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    const status = MALFORMED[error.code ?? ''] ?? 400;
+    if (socket.writable)
+      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
+    socket.destroySoon();
+    this.#options.onRequest(status);
   }
 
   #enter(): Promise<() => void> {
@@ -192,16 +214,4 @@ function checkMethod(route: Route | undefined, method: string): asserts route is
   const allowed = route.post === true ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD'];
   if (allowed.includes(method)) return;
   throw new ApiError('method_not_allowed', `allowed: ${allowed.join(', ')}`, { Allow: allowed.join(', ') });
-}
-
-/** What is no HTTP, is too large or came too slowly, for which Node.js has no answer object. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-  socket.destroySoon();
 }

@@ -74,7 +74,7 @@ test('a form that is too large is refused, whether or not it says so', async () 
 });
 
 test('headers that are too large, and what is no HTTP', async () => {
-  const { connect, ask } = await serve();
+  const { connect, ask, statuses } = await serve();
   for (const [sent, status] of [
     [`GET /?${'a'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
     ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
@@ -91,6 +91,7 @@ test('headers that are too large, and what is no HTTP', async () => {
     socket.write(sent);
     assert.match(await answered, new RegExp(`^HTTP/1\\.1 ${status} `));
   }
+  assert.deepEqual([...statuses].sort(), [400, 400, 400, 403, 403, 431]);
   assert.equal((await ask('/healthz')).status, 200);
 });
 

@@ -1,57 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { after, test } from 'node:test';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { askPort } from '../api/server.ts';
-import { installedPrometheus, startPrometheus } from '../helpers/prometheus.ts';
-import { freePort } from '../helpers/server-process.ts';
-import { type Program, startProgram } from '../helpers/worker.ts';
+import { portOf, start, told } from '../fixtures/api/start.ts';
 
 const run = promisify(execFile);
-const FIXTURES = resolve(import.meta.dirname, '../fixtures/api');
 const CLI = resolve(import.meta.dirname, '../../src/cli/main.ts');
-const QUIET = { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' };
 const PROMTOOL = spawnSync('promtool', ['--version']).error === undefined;
-
-const folder = mkdtempSync(join(tmpdir(), 'taskwarden-http-'));
-writeFileSync(join(folder, 'token'), 's3cret\n');
-const programs: Program[] = [];
-after(() => {
-  for (const { child } of programs) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true });
-});
-
-function start(file: string, env: Record<string, string>): Program {
-  const more = {
-    TASKWARDEN_LOG_LEVEL: 'info',
-    TASKWARDEN_STORE_STEP: '100ms',
-    TASKWARDEN_SHIPPED_RULES: 'false',
-  };
-  const program = startProgram(join(FIXTURES, file), {
-    cwd: folder,
-    env: { ...QUIET, ...more, ...env },
-    limitMs: 60_000,
-  });
-  programs.push(program);
-  return program;
-}
-
-/** The first match in standard error. */
-async function told(program: Program, expected: RegExp): Promise<RegExpExecArray> {
-  for (;;) {
-    const match = expected.exec(program.stderr());
-    if (match !== null) return match;
-    const { exitCode, signalCode } = program.child;
-    assert.ok(exitCode === null && signalCode === null, `ended without ${expected}: ${program.stderr()}`);
-    await new Promise((later) => setTimeout(later, 20));
-  }
-}
-
-const LISTENS = /the HTTP API listens at http:\/\/\S+:(\d+)/;
-const portOf = async (program: Program): Promise<number> => Number((await told(program, LISTENS))[1]);
 
 const worker = start('worker.ts', { TASKWARDEN_HTTP: ':0', OTEL_SERVICE_NAME: 'shop' });
 const port = await portOf(worker);
@@ -92,30 +49,6 @@ test('promtool asks it as it asks a Prometheus', {
   assert.match(await promtool('series', '--match=task_active', url), /__name__="task_active".*job="shop"/);
   assert.match(await promtool('labels', url, 'task_name'), /^hold$/m);
   await assert.rejects(promtool('instant', url, 'sum('), /bad_data: invalid parameter .*1:5: parse error/);
-});
-
-test('a Prometheus scrapes it, in OpenMetrics, under the names that rules use', async (t) => {
-  const installed = installedPrometheus();
-  if (installed === undefined) return t.skip('prometheus is not on PATH');
-  const config = `scrape_configs: [{job_name: scraped, scrape_interval: 1s, static_configs: [{targets: ['127.0.0.1:${port}']}]}]`;
-  const prometheus = await startPrometheus(installed.path, { config });
-  try {
-    await prometheus.until(
-      'a scrape',
-      async () => (await prometheus.query('target_info{job="scraped"}')).length > 0,
-    );
-    const names = async (from: { get: typeof prometheus.get }) =>
-      new Set(await from.get<string[]>('label/__name__/values'));
-    const own: string[] = (await askPort(port, '/api/v1/label/__name__/values')).json.data;
-    const there = await names(prometheus);
-    assert.deepEqual(
-      own.filter((name) => !there.has(name)),
-      [],
-    );
-    assert.ok(own.includes('process_uptime_seconds') && own.length > 20);
-  } finally {
-    await prometheus.stop();
-  }
 });
 
 test('it answers while the event loop of the worker is blocked', async () => {
@@ -168,13 +101,4 @@ test('beyond the loopback interface it does not start without a token', async ()
   guarded.child.stdin!.end();
   assert.equal((await guarded.ended).code, 0);
   await assert.rejects(askPort(own, '/healthz'), /ECONNREFUSED/);
-});
-
-test('of the workers of a cluster one has the shared port', async () => {
-  const shared = await freePort();
-  const cluster = start('cluster.ts', { SHARED: `127.0.0.1:${shared}` });
-  await told(cluster, LISTENS);
-  await told(cluster, /EADDRINUSE/);
-  assert.equal((await askPort(shared, '/healthz')).status, 200);
-  assert.equal(cluster.stderr().match(/the HTTP API listens/g)!.length, 1);
 });
