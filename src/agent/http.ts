@@ -18,6 +18,9 @@ export interface HttpOptions {
   readonly guard: Guard;
 }
 
+/** Status codes whose counters begin at 0, so that the first of each is an increase. */
+const USUAL = ['200', '400', '401', '403', '404', '422', '500', '503'];
+
 /** The Prometheus HTTP API over the agent's store and rules, where the configuration says. */
 export function openHttp({ config, registry, resource, alerting, now, guard }: HttpOptions): ApiServer {
   const { host, port } = splitAddress(config.http);
@@ -28,6 +31,8 @@ export function openHttp({ config, registry, resource, alerting, now, guard }: H
   registry.set('taskwarden.http.port', {}, 0);
   for (const name of ['taskwarden.http.listen.failures', 'taskwarden.http.connections.dropped'] as const)
     registry.add(name, {}, 0);
+  for (const status of USUAL)
+    registry.add('taskwarden.http.requests', { 'http.response.status_code': status }, 0);
   const server = new ApiServer({
     host,
     port,
