@@ -2,11 +2,13 @@ import { elements, integer, text } from '../reply.ts';
 import type { Command, Poll, QueueReader, QueueRef, Reading, Reply } from '../system.ts';
 import { queueKey } from './keys.ts';
 import { PendingTail } from './pending-tail.ts';
+import { card, groups, head, type SlowFigure } from './slow-figures.ts';
 
 /** Commands of the second round: with the first six, ten at most. */
 const SECOND_ROUND = 4;
-/** Times of pending tasks that a poll asks for. */
+/** Times of pending tasks, and figures that change slowly, that a poll asks for. */
 const TIMES = 2;
+const SLOW = 2;
 
 /**
  * Reads one queue of asynq. Sizes, counters and the end of the list in every poll; what changes slowly (completed and archived tasks,
@@ -15,21 +17,23 @@ const TIMES = 2;
 export class AsynqQueueReader implements QueueReader {
   readonly #queue: QueueRef;
   readonly #tail: PendingTail;
-  readonly #chores: readonly Chore[];
-  #turn = 0;
+  readonly #due: Readonly<Record<'scheduled' | 'retry', SlowFigure>>;
+  readonly #others: Readonly<Record<'archived' | 'groups' | 'completed', SlowFigure>>;
+  /** All of them, the one read longest ago first. */
+  #turns: readonly SlowFigure[];
   /** Before asynq 0.20 there were neither totals nor leases, but counts of the day. */
   #old = false;
 
   constructor(queue: QueueRef) {
     this.#queue = queue;
     this.#tail = new PendingTail(queue);
-    this.#chores = [
-      head(queue, 'scheduled'),
-      head(queue, 'retry'),
-      card(queue, 'archived'),
-      groups(queue),
-      card(queue, 'completed'),
-    ];
+    this.#due = { scheduled: head(queue, 'scheduled'), retry: head(queue, 'retry') };
+    this.#others = {
+      archived: card(queue, 'archived'),
+      groups: groups(queue),
+      completed: card(queue, 'completed'),
+    };
+    this.#turns = [...Object.values(this.#due), ...Object.values(this.#others)];
   }
 
   *poll(nowMs: number): Poll<readonly Reading[]> {
@@ -54,15 +58,16 @@ export class AsynqQueueReader implements QueueReader {
     const now = Math.floor(nowMs / 1000);
     const lease: Command[] = active === 0 || this.#old ? [] : [['ZCOUNT', key('lease'), '-inf', now]];
     const member: Command[] = empty ? [['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]] : [];
-    const chores = this.#next(SECOND_ROUND - ids.length - lease.length - member.length);
+    const left = SECOND_ROUND - ids.length - lease.length - member.length;
+    const slow = this.#next(Math.min(SLOW, left), scheduled, retry);
     const replies = yield [
-      ...chores.map(({ command }) => command),
+      ...slow.map(({ command }) => command),
       ...ids.map((id) => this.#tail.ask(id)),
       ...lease,
       ...member,
     ];
-    for (const [i, chore] of chores.entries()) chore.take(replies[i], nowMs);
-    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[chores.length + i]);
+    for (const [i, figure] of slow.entries()) figure.take(replies[i], nowMs);
+    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[slow.length + i]);
     const last = replies.at(-1);
     if (empty && last === 0) return [];
 
@@ -76,22 +81,19 @@ export class AsynqQueueReader implements QueueReader {
     };
     const depth = (state: string, value: number | undefined) =>
       put('queue.depth', value, { 'queue.state': state });
-    const [dueScheduled, dueRetry, archived, groupCount, completed] = this.#chores.map(({ value }) =>
-      value(),
-    );
     depth('ready', integer(pending));
     depth('active', integer(active));
     depth('scheduled', integer(scheduled));
     depth('retry', integer(retry));
-    depth('dead', archived);
-    depth('completed', completed);
-    put('queue.groups', groupCount);
+    depth('dead', this.#others.archived.value());
+    depth('completed', this.#others.completed.value());
+    put('queue.groups', this.#others.groups.value());
     const since = this.#tail.oldest();
     put(
       'queue.ready.oldest',
       pending === 0 ? 0 : since === undefined ? undefined : Math.max(0, nowMs - since) / 1000,
     );
-    put('queue.scheduled.overdue', latest(dueScheduled, dueRetry));
+    put('queue.scheduled.overdue', latest(this.#due.scheduled.value(), this.#due.retry.value()));
     put('queue.active.orphaned', active === 0 ? 0 : lease.length > 0 ? integer(last) : undefined);
     put('queue.tasks.processed', integer(processed) ?? integer(processedToday));
     put('queue.tasks.failed', integer(failed) ?? integer(failedToday));
@@ -102,47 +104,15 @@ export class AsynqQueueReader implements QueueReader {
     return readings;
   }
 
-  #next(count: number): Chore[] {
-    return Array.from({ length: count }, () => this.#chores[this.#turn++ % this.#chores.length]!);
+  /** The figures whose turn it is. In an empty set nothing is due, and nothing needs to be asked. */
+  #next(count: number, scheduled: Reply | undefined, retry: Reply | undefined): SlowFigure[] {
+    if (scheduled === 0) this.#due.scheduled.set(0);
+    if (retry === 0) this.#due.retry.set(0);
+    const needless = [scheduled === 0 && this.#due.scheduled, retry === 0 && this.#due.retry];
+    const next = this.#turns.filter((figure) => !needless.includes(figure)).slice(0, count);
+    this.#turns = [...this.#turns.filter((figure) => !next.includes(figure)), ...next];
+    return next;
   }
-}
-
-/** A figure that is read in turn. */
-interface Chore {
-  readonly command: Command;
-  take(reply: Reply | undefined, nowMs: number): void;
-  value(): number | undefined;
-}
-
-function chore(
-  command: Command,
-  read: (reply: Reply | undefined, nowMs: number) => number | undefined,
-): Chore {
-  let value: number | undefined;
-  return {
-    command,
-    take(reply, nowMs) {
-      value = read(reply, nowMs);
-    },
-    value: () => value,
-  };
-}
-
-function card(queue: QueueRef, part: string): Chore {
-  return chore(['ZCARD', queueKey(queue, part)], integer);
-}
-
-function groups(queue: QueueRef): Chore {
-  return chore(['SCARD', queueKey(queue, 'groups')], integer);
-}
-
-/** Seconds for which the task that is due first has been due. */
-function head(queue: QueueRef, part: string): Chore {
-  return chore(['ZRANGE', queueKey(queue, part), 0, 0, 'WITHSCORES'], (reply, nowMs) => {
-    if (reply === undefined || reply instanceof Error) return undefined;
-    const due = integer(elements(reply)[1]);
-    return due === undefined ? 0 : Math.max(0, nowMs / 1000 - due);
-  });
 }
 
 function latest(...values: readonly (number | undefined)[]): number | undefined {

@@ -1,0 +1,154 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Redis } from 'ioredis';
+import { createAsynq } from '../src/queues/asynq/asynq.ts';
+import { connect } from '../src/queues/link.ts';
+import { RedisWatcher } from '../src/queues/redis-watcher.ts';
+import { parseTarget } from '../src/queues/target.ts';
+import { Registry } from '../src/store/registry.ts';
+import { asynqBinary, asynqMissing } from '../test/helpers/go-programs.ts';
+import { type RedisServer, startRedis } from '../test/helpers/redis.ts';
+import type { BenchOptions } from './lib/bench.ts';
+import type { Measured } from './lib/figure.ts';
+import { quantile, spread } from './lib/stats.ts';
+
+export const ASYNQ_CASES = ['asynq_exporter_redis_cpu_ratio'] as const;
+
+const METRIC = 'asynq_exporter_redis_cpu_ratio';
+/** In Redis itself: a million round trips would take longer than the benchmark. Each task has a payload of 100 bytes. */
+const FILL = `
+local body = string.rep('x', 160)
+for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
+  local id = 'task-' .. i
+  redis.call('HSET', KEYS[1] .. 't:' .. id, 'msg', body, 'state', ARGV[3], 'pending_since', ARGV[4])
+  if ARGV[3] == 'pending' then redis.call('LPUSH', KEYS[1] .. 'pending', id)
+  else
+    local group = 'user-' .. (i % 100000)
+    redis.call('SADD', KEYS[1] .. 'groups', group)
+    redis.call('ZADD', KEYS[1] .. 'g:' .. group, i, id)
+  end
+end`;
+const BATCH = 10_000;
+
+/** Where the million tasks are: ready, in one queue or in many, or in groups of 100,000 users that wait to be put together. */
+const LOADS = [
+  // No goal: a poll of one queue is mostly TIME, INFO and the lease, which many queues share.
+  { name: 'ready in 1 queue', state: 'pending', queues: 1, goal: undefined },
+  { name: 'ready in 100 queues', state: 'pending', queues: 100, goal: 10 },
+  { name: 'in 100,000 groups of 1 queue', state: 'aggregating', queues: 1, goal: 10 },
+] as const;
+
+/**
+ * CPU time that Redis spends on one scrape of asynq's own collector for Prometheus (asynq/x/metrics), divided by what it spends on
+ * one poll of the watcher, TIME, INFO and the lease included. Both see the same million tasks.
+ */
+export async function asynqExporterRatio(
+  options: BenchOptions,
+): Promise<{ measured: Measured[]; notes: string[] }> {
+  const missing = asynqMissing();
+  if (missing) return { measured: [], notes: [missing] };
+  const tasks = options.quick ? 20_000 : 1_000_000;
+  const measured: Measured[] = [];
+  const notes: string[] = [];
+  for (const { name, state, queues, goal } of LOADS) {
+    const server = await startRedis();
+    const redis = new Redis(server.url);
+    try {
+      options.progress(`${METRIC}: ${tasks} tasks ${name}`);
+      for (let i = 0; i < queues; i++) await fill(redis, `q${i}`, tasks / queues, state);
+      const { ratios, exporterUs, pollUs } = await compare(server, redis, options);
+      measured.push({
+        case: `asynq: ${tasks} tasks ${name}`,
+        metric: METRIC,
+        unit: 'ratio',
+        value: quantile(ratios, 0.5),
+        n: ratios.length,
+        spread: spread(ratios),
+        ...(goal !== undefined && { goal: { value: goal, better: 'higher' } }),
+      });
+      notes.push(
+        `${name}: Redis spends ${exporterUs.toFixed(0)} µs on a scrape of the exporter and ${pollUs.toFixed(0)} µs on a poll.`,
+      );
+    } finally {
+      redis.disconnect();
+      await server.stop();
+    }
+  }
+  return { measured, notes };
+}
+
+async function fill(redis: Redis, queue: string, tasks: number, state: string): Promise<void> {
+  await redis.sadd('asynq:queues', queue);
+  const since = `${Date.now()}000000`;
+  for (let from = 1; from <= tasks; from += BATCH)
+    await redis.eval(FILL, 1, `asynq:{${queue}}:`, from, Math.min(tasks, from + BATCH - 1), state, since);
+}
+
+/** Rounds of both in turn, with as many of each as take Redis some hundredth of a second at least. */
+async function compare(server: RedisServer, redis: Redis, { quick, rounds }: BenchOptions) {
+  const watcher = new RedisWatcher({
+    target: parseTarget(server.url),
+    registry: new Registry(Date.now(), { maxSeriesPerMetric: 2000 }),
+    connect,
+    intervalMs: 1000,
+    owner: 'bench',
+    leaderless: true,
+    searchSteps: 2,
+    now: () => performance.now(),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const asynq = createAsynq();
+  watcher.scope(asynq, asynq.prefix);
+  const exporter = await startExporter(server);
+  try {
+    const repeat = quick ? 20 : 300;
+    const scrapes = async (n: number) => cpuOf(redis, n, exporter.scrape);
+    const polls = async (n: number) => cpuOf(redis, n, () => watcher.poll());
+    // A scrape of many groups takes a tenth of a second.
+    const perScrape = await scrapes(3);
+    const scrapeRepeat = Math.max(3, Math.min(repeat, Math.round(0.5 / perScrape)));
+    await polls(10);
+    const pairs: [exporter: number, poll: number][] = [];
+    for (let round = 0; round < (rounds ?? (quick ? 2 : 7)); round++)
+      pairs.push([await scrapes(scrapeRepeat), await polls(repeat)]);
+    const median = (at: 0 | 1) =>
+      quantile(
+        pairs.map((pair) => pair[at]),
+        0.5,
+      ) * 1e6;
+    return { ratios: pairs.map(([scrape, poll]) => scrape / poll), exporterUs: median(0), pollUs: median(1) };
+  } finally {
+    exporter.stop();
+    await watcher.stop();
+  }
+}
+
+async function startExporter({ port }: RedisServer) {
+  const child = spawn(await asynqBinary('asynq'), ['exporter', '-redis', `127.0.0.1:${port}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout });
+  return {
+    async scrape(): Promise<void> {
+      const told = once(lines, 'line');
+      child.stdin.write('\n');
+      await told;
+    },
+    stop: () => child.kill(),
+  };
+}
+
+/** CPU seconds of Redis for one call. */
+async function cpuOf(redis: Redis, n: number, call: () => Promise<unknown>): Promise<number> {
+  const before = await usedCpu(redis);
+  for (let i = 0; i < n; i++) await call();
+  return ((await usedCpu(redis)) - before) / n;
+}
+
+async function usedCpu(redis: Redis): Promise<number> {
+  const info = await redis.info('cpu');
+  return [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].reduce((sum, [, s]) => sum + Number(s), 0);
+}
