@@ -6,6 +6,9 @@ import { readGroups } from './read-group.ts';
 import type { Compile, RuleGroup } from './rule.ts';
 import { YamlReader } from './yaml-reader.ts';
 
+/** Not even read when it is larger: what {@link YamlReader} takes is at most this long. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
 export interface RuleFile {
   readonly file: string;
   readonly groups: readonly RuleGroup[];
@@ -69,10 +72,12 @@ export function findRuleFiles(
 export function readRuleFile(file: string, cwd = '.'): string {
   const path = resolve(cwd, file);
   try {
-    if (statSync(path).isDirectory())
-      throw new TaskwardenError('TASKWARDEN_FILE', `is a folder; name its files, such as ${file}/*.yaml`, {
-        file,
-      });
+    const found = statSync(path);
+    const refuse = (what: string) => new TaskwardenError('TASKWARDEN_FILE', what, { file });
+    if (found.isDirectory()) throw refuse(`is a folder; name its files, such as ${file}/*.yaml`);
+    // A pipe that nobody writes to would never end, and hold up all else.
+    if (!found.isFile()) throw refuse('is not a file');
+    if (found.size > MAX_BYTES) throw refuse(`is larger than ${MAX_BYTES} bytes`);
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof TaskwardenError) throw error;

@@ -14,6 +14,7 @@ import {
 } from 'yaml';
 import { type ErrorCode, type Position, TaskwardenError } from '../model/errors.ts';
 import { scalarOffset } from './scalar-position.ts';
+import { beyondLimits } from './yaml-limits.ts';
 
 /** A rule file with more UTF-16 units, or with more nodes once its aliases are followed, is refused. */
 const MAX_LENGTH = 1024 * 1024;
@@ -22,6 +23,7 @@ const MAX_NODES = 200_000;
 const MAX_MERGES = 20;
 /** Errors of one file that are kept; a broken file has one cause and many echoes. */
 const MAX_ERRORS = 50;
+const MAX_SHOWN = 500;
 
 export interface Entry {
   readonly key: string;
@@ -56,20 +58,35 @@ export class YamlReader {
       this.fail(0, `the file is larger than ${MAX_LENGTH} characters`);
       return undefined;
     }
-    // uniqueKeys compares every pair of keys: entries() looks for duplicates in linear time instead.
-    const options = {
-      lineCounter: this.#lines,
-      uniqueKeys: false,
-      prettyErrors: false,
-      logLevel: 'error',
-    } as const;
-    let document: Document;
+    const beyond = beyondLimits(this.#text);
+    if (beyond !== undefined) {
+      for (const { index } of this.#text.slice(0, beyond.offset).matchAll(/(?<![^\n])/g))
+        this.#lines.addNewLine(index);
+      this.fail(beyond.offset, beyond.message);
+      return undefined;
+    }
+    const { stackTraceLimit } = Error;
     try {
-      document = parseDocument(this.#text, options);
+      // Each of what may be 200,000 errors of the parser would have a stack.
+      Error.stackTraceLimit = 0;
+      const document = this.#parse();
+      return document === undefined ? undefined : this.#follow(document.contents as Node | null);
     } catch (error) {
       this.fail(0, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
+  }
+
+  #parse(): Document | undefined {
+    const document: Document = parseDocument(this.#text, {
+      lineCounter: this.#lines,
+      // It would compare every pair of keys: entries() looks for duplicates in linear time instead.
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'error',
+    });
     for (const error of document.errors) this.fail(error.pos[0], yamlMessage(error.code, error.message));
     if (document.errors.length > 0) return undefined;
     visit(document, {
@@ -81,14 +98,14 @@ export class YamlReader {
         else nodes.push(node);
       },
     });
-    return this.#follow(document.contents as Node | null);
+    return document;
   }
 
   /** Records an error at a node or at an offset of the file. */
   fail(at: Node | number, message: string, code: ErrorCode = 'TASKWARDEN_YAML'): void {
     if (this.errors.length >= MAX_ERRORS) return;
     const position = this.position(at);
-    this.errors.push(new TaskwardenError(code, message, { file: this.#file, position }));
+    this.errors.push(new TaskwardenError(code, shortened(message), { file: this.#file, position }));
   }
 
   /** Records an error at character `offset` of the decoded text of a scalar. */
@@ -186,8 +203,16 @@ export class YamlReader {
   }
 
   #anchored(alias: Alias): Node {
-    const before = (alias.range?.[0] ?? 0) - 1;
-    const target = this.#anchors.get(alias.source)?.findLast((node) => (node.range?.[0] ?? 0) <= before);
+    const nodes = this.#anchors.get(alias.source) ?? [];
+    const before = alias.range?.[0] ?? 0;
+    let from = 0;
+    // By halves, as a name may be given to thousands of nodes.
+    for (let to = nodes.length; from < to; ) {
+      const middle = (from + to) >> 1;
+      if ((nodes[middle]?.range?.[0] ?? 0) < before) from = middle + 1;
+      else to = middle;
+    }
+    const target = nodes[from - 1];
     if (target === undefined) this.fail(alias, `alias *${alias.source} has no anchor before it`);
     return target ?? alias;
   }
@@ -199,6 +224,12 @@ export class YamlReader {
   }
 }
 
+/** A value or a message that a hostile file has blown up. */
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
 function yamlMessage(code: string, message: string): string {
+  if (/Maximum call stack|Stack overflow/.test(message)) return 'nested too deeply';
   return code === 'MULTIPLE_DOCS' ? 'only one YAML document is allowed in a file' : message;
 }

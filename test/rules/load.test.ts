@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -250,12 +250,53 @@ describe('hostile files end with an error, soon', () => {
     );
   });
 
-  test('nesting, size and doubled keys', () => {
-    assert.ok(messages(`groups: ${'['.repeat(50_000)}`).length > 0);
-    assert.match(messages(`#${'x'.repeat(2 ** 20)}`)[0] ?? '', /larger than 1048576 characters/);
-    const keys = Array.from({ length: 50_000 }, (_, i) => `k${i}: 1`).join('\n');
-    assert.equal(messages(keys).length, 50);
-  });
+  const MEGA = 2 ** 20 - 100;
+  const lines = (n: number, line: (n: number) => string) =>
+    Array.from({ length: n }, (_, at) => line(at)).join('\n');
+  const cases: [string, string, RegExp][] = [
+    ['brackets', `groups: ${'['.repeat(MEGA)}`, /^r\.yaml:1:72: more than 64 levels deep$/],
+    ['braces', `#\ngroups: ${'{a: '.repeat(MEGA / 4)}`, /^r\.yaml:2:261: more than 64 levels deep$/],
+    ['few brackets', `groups: ${'['.repeat(1000)}`, /^r\.yaml:1:\d+: nested too deeply$/],
+    ['lists of lists', '- '.repeat(MEGA / 2), /^r\.yaml:1:129: more than 64 levels deep$/],
+    ['indentation', lines(1400, (n) => `${' '.repeat(n)}a:`), /^r\.yaml:(\d+):\1: nested too deeply$/],
+    ['many values', `groups:\n${lines(MEGA / 4, () => '- a')}`, /^r\.yaml:40001:1: more than 200000 tokens$/],
+    ['many errors', `groups: [${','.repeat(50_000)}]`, /^r\.yaml:1:11: Unexpected , in flow sequence$/],
+    ['tags', '! '.repeat(MEGA / 2), /^r\.yaml:1:200000: more than 200000 tokens$/],
+    ['size', `#${'x'.repeat(2 ** 20)}`, /^r\.yaml:1:1: the file is larger than 1048576 characters$/],
+    ['an endless text', `groups: "${'x'.repeat(MEGA)}`, /^r\.yaml:1:1048486: Missing closing "quote$/],
+    [
+      'a long value',
+      `groups: |\n${' x\n'.repeat(MEGA / 4)}`,
+      /^r\.yaml:1:9: groups must be a list, not "x[\sx]{400,500}…$/,
+    ],
+    [
+      'the same anchor thousands of times',
+      `groups: [${Array.from({ length: 15_000 }, () => '&a x, *a').join(', ')}]`,
+      /^r\.yaml:1:\d+: a group must be a mapping/,
+    ],
+    ['doubled keys', lines(20_000, () => 'k: 1'), /^r\.yaml:1:1: the file: unknown key "k"/],
+    [
+      'brackets in an expression',
+      rule(`expr: ${'('.repeat(100_000)}`),
+      /^r\.yaml:5:\d+: .*nested too deeply$/,
+    ],
+    [
+      'a regular expression',
+      rule(`expr: a{b=~"${'(a{1,1000}){1,1000}'.repeat(5)}"}`),
+      /^r\.yaml:5:\d+: .*too large$/,
+    ],
+    [
+      'a template',
+      rule('expr: up', `annotations: {s: "${'{{ if true }}'.repeat(20_000)}"}`),
+      /^r\.yaml:6:\d+: .*template: nested too deeply$/,
+    ],
+  ];
+  for (const [what, text, wanted] of cases)
+    test(what, () => {
+      const found = messages(text);
+      assert.match(found[0] ?? 'no error', wanted);
+      assert.ok(found.length <= 50);
+    });
 
   test('labels named like members of Object', () => {
     const { groups, errors } = parseRuleFile(
@@ -290,6 +331,7 @@ describe('files by path and glob', () => {
     ])
       writeFileSync(join(folder, file), `groups:\n- name: ${file}\n`);
     writeFileSync(join(folder, 'broken.txt'), rule('expr: §'));
+    writeFileSync(join(folder, 'large.txt'), '');
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -327,6 +369,9 @@ describe('files by path and glob', () => {
       'TASKWARDEN_FILE',
       'sub: is a folder; name its files, such as sub/*.yaml',
     ]);
+    assert.deepEqual(failure('/dev/null'), ['TASKWARDEN_FILE', '/dev/null: is not a file']);
+    truncateSync(join(folder, 'large.txt'), 2 ** 33);
+    assert.deepEqual(failure('large.txt'), ['TASKWARDEN_FILE', 'large.txt: is larger than 4194304 bytes']);
     assert.equal(failure('broken.txt')?.[0], 'TASKWARDEN_PROMQL');
     assert.match(failure('broken.txt')![1]!, /^broken\.txt:5:11: /);
   });
