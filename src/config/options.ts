@@ -18,6 +18,8 @@ export interface Settings {
   readonly alertsMetric: 'auto' | 'on' | 'off';
   /** `auto`, `off` or a path. */
   readonly state: { readonly dir: string };
+  readonly recorder: 'off' | 'interval' | 'event';
+  readonly poison: { readonly deaths: number; readonly taskDeaths: number; readonly window: number };
   readonly cpu: { readonly mode: 'auto' | 'exact' | 'sync' | 'off'; readonly budget: number };
   readonly watch: { readonly threshold: number; readonly interval: number };
   readonly memory: { readonly gcBudget: number };
@@ -56,6 +58,8 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   rulesBudget: 500,
   alertsMetric: 'auto',
   state: { dir: 'auto' },
+  recorder: 'interval',
+  poison: { deaths: 3, taskDeaths: 5, window: 86_400_000 },
   cpu: { mode: 'auto', budget: 0.02 },
   watch: { threshold: 1000, interval: 50 },
   memory: { gcBudget: 0.005 },
@@ -127,6 +131,24 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about:
       'Folder in which pending and firing alerts outlive a restart; auto is $STATE_DIRECTORY of systemd or a folder of the user among the temporary files.',
   },
+  recorder: {
+    kind: choice(['off', 'interval', 'event']),
+    about:
+      'Whether the runs in flight are kept in a file in `state.dir`, so that they are known when the process dies: interval looks ten times a second, event has each run written by the thread that runs it. See [crashes.md](crashes.md).',
+  },
+  'poison.deaths': {
+    kind: integer(2, 1000),
+    about: 'Deaths of workers at which one job was in flight from which TaskPoison names it.',
+  },
+  'poison.task_deaths': {
+    kind: integer(2, 1000),
+    about:
+      'Deaths within an hour of which runs of one task were the only suspects from which TaskPoison names the task.',
+  },
+  'poison.window': {
+    kind: duration('1m', '30d'),
+    about: 'How long a death counts towards `poison.deaths`.',
+  },
   'cpu.mode': {
     kind: choice(['auto', 'exact', 'sync', 'off']),
     about:
@@ -168,7 +190,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about:
       'Address of the Redis of queues whose connection cannot be told from the worker, such as redis://host:6379/0.',
   },
-  'queues.hostRoot': {
+  'queues.host_root': {
     kind: text,
     about:
       'Folder with the /proc and /sys of the machine that workers of other languages run on: see [asynq.md](asynq.md).',
@@ -222,8 +244,12 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'log.level': { kind: choice(LOG_LEVELS), about: 'What Taskwarden writes to stderr about itself.' },
 };
 
-/** Variables with our prefix that are no options: the configuration file, and the Redis of the demo and the tests. */
-export const OTHER_VARIABLES: readonly string[] = ['TASKWARDEN_CONFIG', 'TASKWARDEN_REDIS_URL'];
+/** Variables with our prefix that are no options: the configuration file, the Redis of the demo and the tests, and the process id of `taskwarden run`. */
+export const OTHER_VARIABLES: readonly string[] = [
+  'TASKWARDEN_CONFIG',
+  'TASKWARDEN_REDIS_URL',
+  'TASKWARDEN_SUPERVISOR',
+];
 
 /** `watch.interval` → `TASKWARDEN_WATCH_INTERVAL`. */
 export function variableOf(path: string): string {
