@@ -1,7 +1,7 @@
 import { TaskwardenError } from '../model/errors.ts';
 import { compile } from '../promql/promql.ts';
 import { findRuleFiles, parseRuleFile, readRuleFile } from '../rules/load.ts';
-import { excerpt } from './excerpt.ts';
+import { excerpts } from './excerpt.ts';
 import type { Io } from './io.ts';
 
 /** A rule file as a command finds it. */
@@ -38,9 +38,10 @@ function readOne(file: string, cwd: string): ReadFile {
 
 /** Writes the errors of a file to stderr, each with the line it is in. */
 export function printErrors(io: Io, { text, errors }: ReadFile): void {
+  const excerpt = excerpts(text);
   for (const { message, position } of errors) {
     io.err(message);
-    const shown = excerpt(text, position);
+    const shown = excerpt(position);
     if (shown !== '') io.err(shown);
   }
 }

@@ -2,7 +2,7 @@ import type { LintOptions } from '../rules/lint/context.ts';
 import type { Finding } from '../rules/lint/finding.ts';
 import { lintRules } from '../rules/lint/lint.ts';
 import { shippedRules } from '../rules/shipped.ts';
-import { excerpt } from './excerpt.ts';
+import { excerpts } from './excerpt.ts';
 import type { Io } from './io.ts';
 import { type ReadFile, readRuleFiles } from './rule-files.ts';
 
@@ -21,8 +21,9 @@ export function printFindings(
   findings: readonly Finding[],
   severity: string,
 ): void {
+  const excerpt = excerpts(text);
   for (const { lint, file, position, message } of findings) {
     io.err(`${file}:${position.line}:${position.column}: ${severity}: ${message} [${lint}]`);
-    io.err(excerpt(text, position));
+    io.err(excerpt(position));
   }
 }

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { TaskwardenError } from '../model/errors.ts';
 import { formatRuleFile } from '../rules/format.ts';
 import { type ExitCode, FINE, FOUND, type Io } from './io.ts';
-import { printErrors, readRuleFiles } from './rule-files.ts';
+import { printErrors, type ReadFile, readRuleFiles } from './rule-files.ts';
 import { parseOptions, UseError } from './use.ts';
 
 export const USAGE = `Usage:
@@ -24,22 +25,32 @@ export function run(io: Io, args: readonly string[]): ExitCode {
   if (positionals.length === 0) throw new UseError('rules fmt needs a file');
   const { files, unmatched } = readRuleFiles(io, positionals);
   let found = unmatched.length > 0;
-  for (const read of files) {
-    const { file, text, errors } = read;
-    if (errors.length > 0) {
-      printErrors(io, read);
-      found = true;
-      continue;
-    }
+  for (const file of files) {
+    const state = formatOne(io, file, values.check === true);
+    if (state !== 'same') found ||= state === 'failed' || values.check === true;
+  }
+  return found ? FOUND : FINE;
+}
+
+function formatOne(io: Io, read: ReadFile, check: boolean): 'same' | 'changed' | 'failed' {
+  const { file, text, errors } = read;
+  if (errors.length > 0) {
+    printErrors(io, read);
+    return 'failed';
+  }
+  try {
     const formatted = formatRuleFile(text, file);
     for (const { line, column } of formatted.kept)
       io.err(
         `${file}:${line}:${column}: note: stays as it is, with the comments or computed durations in it`,
       );
-    if (formatted.text === text) continue;
+    if (formatted.text === text) return 'same';
     io.out(file);
-    if (values.check) found = true;
-    else writeFileSync(resolve(io.cwd, file), formatted.text);
+    if (!check) writeFileSync(resolve(io.cwd, file), formatted.text);
+    return 'changed';
+  } catch (error) {
+    if (!(error instanceof TaskwardenError)) throw error;
+    io.err(error.message);
+    return 'failed';
   }
-  return found ? FOUND : FINE;
 }

@@ -48,8 +48,13 @@ export async function runRules(
     return run(io, rest);
   } catch (error) {
     if (error instanceof UseError) return wrongUse(error.message, USAGE);
-    if (!(error instanceof TaskwardenError)) throw error;
+    if (!(error instanceof TaskwardenError) && !isSystemError(error)) throw error;
     io.err(error.message);
     return FOUND;
   }
+}
+
+/** A file or folder that cannot be written; the message names it. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }

@@ -13,7 +13,8 @@ export interface FormattedRules {
 
 /**
  * Lays out the expressions of a rule file without errors as Prometheus does; all else stays byte for byte.
- * @throws Error when the result would mean something else, which is a fault of this function.
+ * @throws TaskwardenError when the result would be too large for a rule file, Error when it would mean something else,
+ * which is a fault of this function.
  */
 export function formatRuleFile(whole: string, file: string): FormattedRules {
   const mark = whole.startsWith('\uFEFF') ? '\uFEFF' : '';
@@ -34,12 +35,18 @@ export function formatRuleFile(whole: string, file: string): FormattedRules {
       edits.set(start, { end, text: layOut(rule, text.slice(start, end), exprNode, column - 1, newLine) });
     }
   }
-  let result = text;
-  for (const [start, edit] of [...edits].sort(([a], [b]) => b - a))
-    result = result.slice(0, start) + edit.text + result.slice(edit.end);
+  const parts: string[] = [];
+  let done = 0;
+  for (const [start, edit] of [...edits].sort(([a], [b]) => a - b)) {
+    parts.push(text.slice(done, start), edit.text);
+    done = edit.end;
+  }
+  const result = parts.join('') + text.slice(done);
+  const again = readRuleNodes(result, file);
+  if (again.reader.errors[0] !== undefined) throw again.reader.errors[0];
   assertSame(
     rules,
-    readRuleNodes(result, file).groups.flatMap((group) => group.rules),
+    again.groups.flatMap((group) => group.rules),
     file,
   );
   return { text: mark + result, kept };

@@ -96,3 +96,10 @@ test('errors in files and in their names', async () => {
   assert.match(stderr, /^a\.yaml:1:9: groups must be a list/m);
   assert.match(stderr, /^b\*\.yaml: no file matches$/m);
 });
+
+test('a folder that cannot be made', async () => {
+  const cwd = folder({ 'a.yaml': rules(), out: 'a file' });
+  const { code, stderr } = await run(cwd, ['--out', 'out/in', 'a.yaml']);
+  assert.equal(code, 1);
+  assert.match(stderr, /^ENOTDIR: .*out\/in/);
+});

@@ -7,23 +7,23 @@ import { walk } from './walk.ts';
 
 /** Labels that a matcher, a grouping or a template asks for and that cannot be there. */
 export function lintLabels({ file, node, rule, series, report, at }: LintedRule): void {
-  const expect = (labels: LabelSet, names: readonly string[], what: string, position: Position) => {
+  const expect = (labels: LabelSet, names: readonly string[], what: string, place: () => Position) => {
     for (const name of names) {
       if (labels === undefined || labels.has(name) || name === '__name__') continue;
-      report('unknown-label', `${what} has no label "${name}"${suggestion(name, [...labels])}`, position);
+      report('unknown-label', `${what} has no label "${name}"${suggestion(name, [...labels])}`, place());
     }
   };
   const labelsOf = (item: Node) => resultLabels(item, series);
   for (const item of walk(node)) {
     if (item.kind === 'selector') {
       const names = item.matchers.map(({ name }) => name);
-      expect(labelsOf(item), names, `"${metricOf(item)}"`, at(item.start));
+      expect(labelsOf(item), names, `"${metricOf(item)}"`, () => at(item.start));
     } else if (item.kind === 'aggregate' && !item.without) {
-      expect(labelsOf(item.expr), item.labels, `what "${item.op}" takes together`, at(item.start));
+      expect(labelsOf(item.expr), item.labels, `what "${item.op}" takes together`, () => at(item.start));
     } else if (item.kind === 'binary') {
       const { on, labels, card, include } = item.matching;
       const [left, right] = [labelsOf(item.left), labelsOf(item.right)];
-      const place = at(item.operator.start);
+      const place = () => at(item.operator.start);
       const many = card === 'one-to-many' ? 'right' : 'left';
       if (on) expect(left, labels, `the left side of "${item.op}"`, place);
       if (on) expect(right, labels, `the right side of "${item.op}"`, place);
@@ -34,8 +34,8 @@ export function lintLabels({ file, node, rule, series, report, at }: LintedRule)
   const texts = rule.kind === 'alert' ? [...rule.labels, ...rule.annotations] : [];
   for (const { text, node: scalar } of texts) {
     for (const { 1: name = '', index } of text.matchAll(/\$labels\.(\w+)/g)) {
-      const position = file.reader.positionInside(scalar, index);
-      expect(result, [name], 'the result of the expression', position);
+      const place = () => file.reader.positionInside(scalar, index);
+      expect(result, [name], 'the result of the expression', place);
     }
   }
 }

@@ -5,15 +5,21 @@ import { SIGNATURES } from '../../promql/signatures.ts';
 /** Label names; undefined where nothing is known of them. */
 export type LabelSet = ReadonlySet<string> | undefined;
 
-/** Says which labels the series of a metric may have. */
+/** Says which labels the series of a metric may have, and remembers those of expressions, which are asked for again and again. */
 export interface LabelSource {
   labels(metric: string): LabelSet;
+  readonly known: WeakMap<Node, LabelSet>;
 }
 
 const NONE: LabelSet = new Set();
 
 /** Labels that the result of an expression may have, the metric name left aside. */
 export function resultLabels(node: Node, source: LabelSource): LabelSet {
+  if (!source.known.has(node)) source.known.set(node, derive(node, source));
+  return source.known.get(node);
+}
+
+function derive(node: Node, source: LabelSource): LabelSet {
   switch (node.kind) {
     case 'number':
     case 'string':

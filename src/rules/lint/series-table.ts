@@ -1,6 +1,6 @@
 import type { KnownSeries } from '../../model/known-series.ts';
 import type { Node } from '../../promql/ast.ts';
-import { resultLabels } from './result-labels.ts';
+import { type LabelSet, type LabelSource, resultLabels } from './result-labels.ts';
 
 /** A recording rule, as far as other rules see it. */
 export interface Recording {
@@ -25,7 +25,8 @@ const FOREIGN: ReadonlySet<string> = new Set([
 ]);
 
 /** The metrics that rules can speak of: those of the agent and those that rules record. */
-export class SeriesTable {
+export class SeriesTable implements LabelSource {
+  readonly known = new WeakMap<Node, LabelSet>();
   readonly #agent: ReadonlyMap<string, KnownSeries>;
   readonly #recordings = new Map<string, Recording[]>();
   readonly #labels = new Map<string, ReadonlySet<string> | undefined>();
