@@ -122,7 +122,7 @@ async function resque(server: RedisServer): Promise<Subject> {
   return {
     system: 'node-resque',
     queue: 'resque',
-    keys: 'resque:queue:',
+    keys: 'resque:queue',
     async act(round) {
       for (let i = 0; i <= round % 5; i++) await own.enqueue('resque', 'add', [i]);
     },

@@ -60,6 +60,9 @@ export class Pipeline {
   #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
   #urgent = false;
+  /** When it was last evaluated, and last because of a poll; monotonic. */
+  #tickedMs = Number.NEGATIVE_INFINITY;
+  #polledMs = Number.NEGATIVE_INFINITY;
 
   /** @param options.sidecar whether there is no worker in this process, and queues are all there is to watch */
   constructor(config: Config, { sidecar = false }: { readonly sidecar?: boolean } = {}) {
@@ -77,6 +80,7 @@ export class Pipeline {
       guard: this.#guard,
       warn: this.#warn,
       sidecar,
+      onPolled: sidecar ? () => this.#polled() : undefined,
     });
     const handlers = {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
@@ -134,7 +138,8 @@ export class Pipeline {
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
     this.#every(step, () => {
       collect();
-      this.#tick(false);
+      // The samples of a poll that has just been were taken then.
+      if (monotonicMs() - this.#polledMs >= step / 2) this.#tick(false);
     });
     this.#every(this.#config.machine.interval, collectMachine);
     collect();
@@ -253,12 +258,20 @@ export class Pipeline {
     else this.#export((to) => to.run(run));
   }
 
+  /** What a poll has brought is not to wait for the next step; many instances of Redis do not make many more steps. */
+  #polled(): void {
+    if (monotonicMs() - this.#tickedMs < this.#config.store.step / 2) return;
+    this.#polledMs = monotonicMs();
+    this.#tick(true);
+  }
+
   /** @param force evaluates all rules now, whatever their interval */
   #tick(force: boolean): void {
     if (this.#alerting === undefined) {
       this.#urgent ||= force;
       return;
     }
+    this.#tickedMs = monotonicMs();
     // What ended since the last drain must be counted as ended before what goes on is counted.
     this.#drain();
     this.#guard('vitals', () => {

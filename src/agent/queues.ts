@@ -19,6 +19,8 @@ export interface QueuesOptions {
   readonly warn: (text: string) => void;
   /** Whether this is the agent of a worker, one of many perhaps, or a process that does nothing else. */
   readonly sidecar: boolean;
+  /** Called after each poll of a Redis. */
+  readonly onPolled?: (() => void) | undefined;
 }
 
 /** The queues in Redis: those that instrumentations have seen here, or those that the command line names. */
@@ -75,13 +77,14 @@ export class Queues {
   }
 
   async #load(): Promise<QueueWatcher> {
-    const { config, registry, sidecar, guard } = this.#options;
+    const { config, registry, sidecar, guard, onPolled } = this.#options;
     const { QueueWatcher } = await import('../queues/watcher.ts');
     const { inspectWorkers } = await import('./worker-processes.ts');
     this.#watcher = new QueueWatcher({
       registry,
       intervalMs: config.queues.interval,
       leaderless: sidecar,
+      onPolled,
       searchSteps: sidecar ? SIDECAR_STEPS : WORKER_STEPS,
       inspect: () => inspectWorkers({ root: config.queues.hostRoot }),
       onError: (error) =>

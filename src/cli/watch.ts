@@ -64,6 +64,8 @@ function configure(config: Config, { rules, interval }: WatchArguments): Config 
     },
     store: {
       ...config.store,
+      // Polls add samples between the steps, which take room for as much time.
+      retention: set('store.retention') ? config.store.retention : 2 * config.store.retention,
       maxSeries: set('store.max_series') ? config.store.maxSeries : MAX_SERIES,
     },
   };

@@ -1,4 +1,4 @@
-import { age, depth, endsOf, inFlight, overdue, reading, sizes } from './job-list.ts';
+import { age, depth, type Ends, endsOf, inFlight, overdue, reading, sizes } from './job-list.ts';
 import { Priorities } from './priorities.ts';
 import { elements, integer, literal, scanned, text } from './reply.ts';
 import type {
@@ -33,8 +33,8 @@ export const bullmq: QueueSystem = {
 type Turn = (nowMs: number) => Poll<void>;
 
 /**
- * Seven commands at every poll, for how much waits and how long; and three that change from poll to poll, for what moves slower. So a
- * queue's every figure is at most four polls old, or eight where there are priorities.
+ * Up to seven commands at every poll, for how much waits and how long; and three that change from poll to poll, for what moves slower. So
+ * a queue's every figure is at most four polls old, or eight where jobs wait with a priority and others without.
  */
 class BullMqReader implements QueueReader {
   readonly #key: string;
@@ -42,7 +42,9 @@ class BullMqReader implements QueueReader {
   readonly #turns: readonly Turn[];
   readonly #known = new Map<Turn, readonly Reading[]>();
   #turn = 0;
-  #atPriorities = false;
+  /** Whether the last poll looked at a class of priority, and whether no job waited beside those. */
+  #looked = false;
+  #onlyPriorities = false;
   /** BullMQ 5 moves the waiting jobs into the list `paused`; 6 leaves them where they are. Undefined: nobody has said. */
   #major: number | undefined;
   #paused = false;
@@ -62,34 +64,44 @@ class BullMqReader implements QueueReader {
   }
 
   *poll(nowMs: number): Poll<readonly Reading[]> {
-    const [now] = yield* together([this.#ready(nowMs), this.#next()(nowMs)]);
-    const readings = [...now, ...[...this.#known.values()].flat(), ...this.#priorities.readings()];
+    const hasPriorities = (this.#prioritized ?? 0) > 0;
+    // Where all wait in the set of priorities there is time for it at every poll, else at every second.
+    const looks = hasPriorities && (this.#onlyPriorities || !this.#looked);
+    const turns = !looks || this.#onlyPriorities;
+    const [lists] = yield* together([
+      this.#lists(hasPriorities && this.#onlyPriorities),
+      looks ? this.#priorities.look(nowMs) : nothing(),
+      turns ? this.#turns[this.#turn++ % this.#turns.length]!(nowMs) : nothing(),
+    ]);
+    this.#looked = looks;
+    this.#onlyPriorities = lists.waiting === 0;
+    const readings = [
+      ...this.#ready(lists, nowMs),
+      ...[...this.#known.values()].flat(),
+      ...this.#priorities.readings(nowMs),
+    ];
     const empty = readings.every(({ metric, value }) => metric !== 'queue.depth' || value === 0);
     return empty && !this.#exists ? [] : readings;
   }
 
-  #next(): Turn {
-    this.#atPriorities = !this.#atPriorities && (this.#prioritized ?? 0) > 0;
-    if (this.#atPriorities) return (now) => this.#priorities.look(now);
-    return this.#turns[this.#turn++ % this.#turns.length]!;
-  }
-
-  *#ready(nowMs: number): Poll<readonly Reading[]> {
+  /** Sizes, and the ends of the list of waiting jobs unless it was empty: three to seven commands. */
+  *#lists(short: boolean): Poll<Lists> {
     const old = this.#major === undefined || this.#major < 6;
     const [list, other] = old && this.#paused ? (['paused', 'wait'] as const) : (['wait', 'paused'] as const);
     const [ends, [active], [rest]] = yield* together([
-      endsOf(this.#key, list),
+      short ? lengthOf(this.#key + list) : endsOf(this.#key, list),
       ask([['LLEN', `${this.#key}active`]]),
       ask(old ? [['LLEN', this.#key + other]] : []),
     ]);
-    const readings: Reading[] = [];
-    if (active !== undefined) readings.push(depth('active', active));
-    const { length, sinceMs } = ends;
-    if (length === undefined || this.#prioritized === undefined || (old && rest === undefined))
-      return readings;
-    const waiting = length + (rest ?? 0);
+    const known = ends.length !== undefined && (!old || rest !== undefined);
+    return { active, waiting: known ? ends.length + (rest ?? 0) : undefined, sinceMs: ends.sinceMs };
+  }
+
+  #ready({ active, waiting, sinceMs }: Lists, nowMs: number): Reading[] {
+    const readings = active === undefined ? [] : [depth('active', active)];
+    if (waiting === undefined || this.#prioritized === undefined) return readings;
     readings.push(depth('ready', waiting + this.#prioritized));
-    const ages = [sinceMs === undefined ? undefined : age(nowMs, sinceMs), this.#priorities.oldest];
+    const ages = [sinceMs === undefined ? undefined : age(nowMs, sinceMs), this.#priorities.oldest(nowMs)];
     const known = ages.filter((seconds) => seconds !== undefined);
     if (known.length > 0) readings.push(reading('queue.ready.oldest', Math.max(...known)));
     else if (waiting + this.#prioritized === 0) readings.push(reading('queue.ready.oldest', 0));
@@ -149,6 +161,20 @@ class BullMqReader implements QueueReader {
   #keep(turn: number, readings: readonly Reading[]): void {
     this.#known.set(this.#turns[turn]!, readings);
   }
+}
+
+/** How many jobs wait in the lists, how many are in flight, and since when the oldest has waited. */
+interface Lists {
+  readonly active: number | undefined;
+  readonly waiting: number | undefined;
+  readonly sinceMs: number | undefined;
+}
+
+function* nothing(): Poll<void> {}
+
+function* lengthOf(key: string): Poll<Ends> {
+  const [length] = yield [['LLEN', key]];
+  return { length: integer(length), sinceMs: undefined };
 }
 
 function* ask(commands: readonly Command[]): Poll<(number | undefined)[]> {

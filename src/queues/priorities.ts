@@ -9,6 +9,14 @@ const MAX_LABELS = 16;
 /** Classes whose age is kept at all. */
 const MAX_CLASSES = 1000;
 
+/** What was seen when a class was last looked at. */
+interface Look {
+  /** Since when its oldest job has been ready; undefined where that is unknown. */
+  readonly sinceMs: number | undefined;
+  readonly atMs: number;
+  readonly look: number;
+}
+
 /**
  * The classes of a BullMQ queue's `prioritized` set, one looked at a turn. The head of the set is the job of the highest priority, not
  * the oldest: in a queue that cannot keep up, the lowest class starves behind it.
@@ -16,10 +24,10 @@ const MAX_CLASSES = 1000;
 export class Priorities {
   readonly #set: string;
   readonly #jobs: string;
-  /** Age of the oldest job of each class when it was last looked at, s; undefined where it is unknown. */
-  readonly #ages = new Map<number, number | undefined>();
+  readonly #classes = new Map<number, Look>();
   readonly #labelled = new Set<number>();
   #next = 0;
+  #looks = 0;
 
   /** @param jobs what the keys of the queue, and of its jobs, begin with */
   constructor(jobs: string) {
@@ -28,10 +36,12 @@ export class Priorities {
   }
 
   /** Age of the oldest of all classes that are known, s. */
-  get oldest(): number | undefined {
+  oldest(nowMs: number): number | undefined {
     let oldest: number | undefined;
-    for (const seconds of this.#ages.values())
+    for (const look of this.#classes.values()) {
+      const seconds = this.#age(look, nowMs);
       if (seconds !== undefined && seconds > (oldest ?? -1)) oldest = seconds;
+    }
     return oldest;
   }
 
@@ -50,15 +60,15 @@ export class Priorities {
     this.#next = found === undefined || found === lowest ? 0 : found + 1;
     if (found === undefined || id === undefined) return;
     const [job] = yield [readyFields(this.#jobs, id)];
-    const since = readySince(job);
-    if (this.#ages.has(found) || this.#ages.size < MAX_CLASSES)
-      this.#ages.set(found, since === undefined ? undefined : age(nowMs, since));
+    const seen = { sinceMs: readySince(job), atMs: nowMs, look: ++this.#looks };
+    if (this.#classes.has(found) || this.#classes.size < MAX_CLASSES) this.#classes.set(found, seen);
     if (this.#labelled.size < MAX_LABELS) this.#labelled.add(found);
   }
 
-  readings(): Reading[] {
+  readings(nowMs: number): Reading[] {
     const readings: Reading[] = [];
-    for (const [priority, value] of this.#ages) {
+    for (const [priority, look] of this.#classes) {
+      const value = this.#age(look, nowMs);
       if (value === undefined || !this.#labelled.has(priority)) continue;
       const attributes = { 'queue.priority': String(priority) };
       readings.push({ metric: 'queue.priority.oldest', attributes, value });
@@ -67,13 +77,18 @@ export class Priorities {
   }
 
   clear(): void {
-    this.#ages.clear();
+    this.#classes.clear();
     this.#next = 0;
+  }
+
+  /** Its job has been there a moment ago, or nobody knows: then the age is what it was. */
+  #age({ sinceMs, atMs, look }: Look, nowMs: number): number | undefined {
+    return sinceMs === undefined ? undefined : age(look === this.#looks ? nowMs : atMs, sinceMs);
   }
 
   /** Classes from `low` to before `high` have no jobs any more. */
   #forget(low: number, high: number): void {
-    for (const known of this.#ages.keys()) if (known >= low && known < high) this.#ages.delete(known);
+    for (const known of this.#classes.keys()) if (known >= low && known < high) this.#classes.delete(known);
   }
 }
 

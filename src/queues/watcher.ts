@@ -17,6 +17,8 @@ export interface QueueWatcherOptions extends SystemOptions {
   /** Steps of the search for queues in one poll. */
   readonly searchSteps: number;
   readonly onError: (error: unknown) => void;
+  /** Called after each poll of a Redis. */
+  readonly onPolled?: (() => void) | undefined;
 }
 
 /** Which queues of a Redis to watch. */
@@ -88,6 +90,7 @@ export class QueueWatcher {
   #next(watcher: RedisWatcher, ms: number): void {
     const poll = async (): Promise<void> => {
       const wait = await watcher.poll();
+      this.#options.onPolled?.();
       if (!this.#stopped) this.#next(watcher, wait);
     };
     this.#timers.set(
