@@ -6,6 +6,7 @@ import type { RunRecord } from '../bridge/inbox.ts';
 import type { Config } from '../config/config.ts';
 import type { ActiveAlert, AlertTransition } from '../model/alert.ts';
 import { monotonicMs, wallClock } from '../model/clock.ts';
+import type { LogData } from '../model/log.ts';
 import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
 import { createExporter, type Exporter } from '../otlp/exporter.ts';
@@ -69,6 +70,11 @@ export class Exporting {
     if (!isNews(transition)) return;
     this.#exporter.logs([alertLogRecord(transition)]);
     this.#notifier?.transition(transition);
+  }
+
+  /** Sends what happened once, and is no alert. */
+  event(record: LogData): void {
+    this.#exporter.logs([record]);
   }
 
   /** Repeats alerts where they would be taken as ended otherwise; to be called every few seconds. */

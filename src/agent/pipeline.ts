@@ -13,6 +13,9 @@ import { Registry } from '../store/registry.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
 import { askMainThread } from './ask-slot.ts';
+import type { Aftermath } from './crashes/aftermath.ts';
+import { openRecorder } from './crashes/open-recorder.ts';
+import type { Recorder } from './crashes/recorder.ts';
 import { Evidence } from './evidence.ts';
 import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
@@ -25,6 +28,9 @@ import { Watchdog } from './watchdog.ts';
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
 const FLUSH_MS = 900;
+/** How often the runs in flight are recorded, and how often it is looked for processes that have died. */
+const RECORD_MS = 100;
+const AFTERMATH_MS = 30_000;
 /** How often it is looked whether alerts are to be sent again. */
 const REMIND_MS = 5000;
 /** Spans and alerts kept until there are exporters. */
@@ -52,6 +58,8 @@ export class Pipeline {
   readonly #queues: Queues;
   readonly #timers: NodeJS.Timeout[] = [];
   #memory: Memory | undefined;
+  #recorder: Recorder | undefined;
+  #aftermath: Aftermath | undefined;
   #alerting: Alerting | undefined;
   #exporting: Exporting | undefined;
   /** What is to be exported, from before the exporters were there. */
@@ -103,6 +111,9 @@ export class Pipeline {
     if (this.#timers.length > 0) return inbox;
     this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
     this.#every(this.#config.watch.interval, () => this.#watchOnce());
+    const inboxes = () => this.#sources.all.map((source) => source.inbox);
+    this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));
+    if (this.#recorder !== undefined) this.#every(RECORD_MS, () => this.#record());
     this.#every(MEMORY_CHECK_MS, () => this.#guard('memory', () => this.#memory?.check(monotonicMs())));
     return inbox;
   }
@@ -123,7 +134,11 @@ export class Pipeline {
       registry: this.#registry,
       resource: this.#resource,
       guard: this.#guard,
-      runsFor: (labels) => [...this.#evidence.runsFor(labels), ...this.#queues.runsFor(labels)],
+      runsFor: (labels) =>
+        this.#aftermath?.runsFor(labels) ?? [
+          ...this.#evidence.runsFor(labels),
+          ...this.#queues.runsFor(labels),
+        ],
       onAlert: (transition) => {
         this.#export((to) => to.alert(transition));
       },
@@ -167,6 +182,7 @@ export class Pipeline {
       this.#every(REMIND_MS, () => this.#guard('notify', () => this.#exporting?.remind()));
     if (this.#config.http !== '' && alerting !== undefined)
       await this.#guard('http', () => this.#serve(alerting));
+    await this.#guard('aftermath', () => this.#openAftermath());
   }
 
   /** Reads the rule files again, see {@link Alerting.reload}. */
@@ -188,6 +204,8 @@ export class Pipeline {
 
   /** Reads, evaluates and exports all that there is, within a second. */
   async flush(): Promise<void> {
+    this.#drain();
+    this.#guard('recorder', () => this.#recorder?.end(monotonicMs()));
     this.#tick(true);
     this.#alerting?.flush();
     this.#exportMetrics();
@@ -198,6 +216,29 @@ export class Pipeline {
     const { openHttp } = await import('./http.ts');
     const [config, registry, resource] = [this.#config, this.#registry, this.#resource];
     openHttp({ config, registry, resource, alerting, now: this.#now, guard: this.#guard });
+  }
+
+  /** What processes that have died left behind: at the start, and as long as there may be others beside this one. */
+  async #openAftermath(): Promise<void> {
+    if (this.#config.state.dir === 'off') return;
+    const { Aftermath } = await import('./crashes/aftermath.ts');
+    const aftermath = new Aftermath({
+      config: this.#config,
+      service: String(this.#resource['service.name']),
+      registry: this.#registry,
+      onEvent: (record) => this.#export((to) => to.event(record)),
+      evaluate: () => this.#tick(true),
+    });
+    this.#aftermath = aftermath;
+    const look = (): void => void this.#guard('aftermath', () => aftermath.look());
+    this.#every(AFTERMATH_MS, look);
+    look();
+  }
+
+  #record(): void {
+    // A run is known by its task's number until the name has been read.
+    this.#drain();
+    this.#guard('recorder', () => this.#recorder?.tick(monotonicMs()));
   }
 
   /** Alertmanagers and webhooks, where there are any. */

@@ -1,8 +1,9 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { StateFolder } from '../config/state-dir.ts';
 import { type AlertSnapshot, OUTAGE_TOLERANCE_MS } from '../rules/restore.ts';
 import type { ProcessId } from './process-id.ts';
+import { checkFolder, makeFolder, namesIn } from './state-files.ts';
 
 /** A file with more bytes is neither read nor written: alerts that do not fit in are left out. */
 const MAX_BYTES = 1024 * 1024;
@@ -11,6 +12,8 @@ const WRITE_MS = 4000;
 const REFRESH_MS = 30_000;
 /** How long writing is not tried again after it has failed, ms. */
 const PAUSE_MS = 3_600_000;
+/** What becomes of a folder that is not ours alone. */
+const LOST = 'alerts do not outlive a restart';
 const FILE = /^alerts-(\w+)-(\d+)-(\d+)\.json(?:\.new)?$/;
 
 export interface RuleStateOptions {
@@ -47,7 +50,7 @@ export class RuleState {
    * @throws Error what the file system says, or that the file is damaged, which is removed then
    */
   claim(now: number): unknown {
-    checkFolder(this.#options.folder);
+    checkFolder(this.#options.folder, LOST);
     for (const path of this.#leftBehind(now)) {
       if (!taken(path, this.#path)) continue;
       this.#written = '';
@@ -86,7 +89,7 @@ export class RuleState {
   #write(text: string): void {
     const { folder } = this.#options;
     makeFolder(folder.path);
-    checkFolder(folder);
+    checkFolder(folder, LOST);
     const fresh = `${this.#path}.new`;
     writeFileSync(fresh, text, { mode: 0o600 });
     renameSync(fresh, this.#path);
@@ -96,7 +99,7 @@ export class RuleState {
   #leftBehind(now: number): string[] {
     const { folder, key, isRunning } = this.#options;
     const found: { path: string; at: number }[] = [];
-    for (const name of list(folder.path)) {
+    for (const name of namesIn(folder.path)) {
       const [, owner, pid, start] = FILE.exec(name) ?? [];
       const path = join(folder.path, name);
       const at = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
@@ -115,15 +118,6 @@ export class RuleState {
   #remove(): void {
     if (this.#written !== undefined) rmSync(this.#path, { force: true });
     this.#written = undefined;
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }
 
@@ -152,25 +146,4 @@ function fitting(texts: readonly string[]): readonly string[] {
     return left < 0;
   });
   return end < 0 ? texts : texts.slice(0, end);
-}
-
-/** Node.js's own recursive way never ends where the system refuses a folder as "not found", as /proc does. */
-function makeFolder(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // Another process may have made it meanwhile.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-/** What is in the folder decides when alerts fire: among the temporary files it must be our own, and closed to others. */
-function checkFolder({ path, isShared }: StateFolder): void {
-  const found = isShared ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
-  if (found === undefined || process.getuid === undefined) return;
-  if (!found.isDirectory() || found.uid !== process.getuid() || (found.mode & 0o022) !== 0)
-    throw new Error(`${path} is not a folder of this user alone: alerts do not outlive a restart`);
 }

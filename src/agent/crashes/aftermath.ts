@@ -1,0 +1,79 @@
+import type { Config } from '../../config/config.ts';
+import { stateFolder } from '../../config/state-dir.ts';
+import type { RunReference } from '../../model/alert.ts';
+import { monotonicMs, wallClock } from '../../model/clock.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { LogData } from '../../model/log.ts';
+import type { Registry } from '../../store/registry.ts';
+import { isRunning, ownProcess } from '../process-id.ts';
+import { Claims } from './claim.ts';
+import { crashOf } from './crash.ts';
+import { Deaths } from './deaths.ts';
+import { crashRecord } from './event.ts';
+import { memoryGroup, thisMachine } from './identity.ts';
+import { CrashReports } from './reports.ts';
+
+export interface AftermathOptions {
+  readonly config: Config;
+  readonly service: string;
+  readonly registry: Registry;
+  /** Told of every death once. */
+  readonly onEvent: (record: LogData) => void;
+  /** Has the rules see the metrics now. */
+  readonly evaluate: () => void;
+}
+
+/** Tells of processes of this host that have died with runs in flight, and of what has killed too many of them. */
+export class Aftermath {
+  readonly #options: AftermathOptions;
+  readonly #claims: Claims | undefined;
+  readonly #deaths: Deaths | undefined;
+  readonly #reports: CrashReports;
+  readonly #group = memoryGroup();
+
+  constructor(options: AftermathOptions) {
+    const { config, registry } = options;
+    this.#options = options;
+    this.#reports = new CrashReports(registry);
+    const folder = stateFolder(config);
+    if (folder === undefined) return;
+    this.#deaths = new Deaths(folder.path);
+    this.#claims = new Claims({
+      folder,
+      machine: thisMachine(),
+      self: ownProcess(),
+      isRunning,
+      now: wallClock,
+      onIgnored: (outcome) => registry.add('taskwarden.recorder.files', { outcome }, 1),
+    });
+  }
+
+  /**
+   * Looks for deaths; to be called now and then, and often enough to be the first of them to notice.
+   *
+   * @throws Error what the file system says
+   */
+  look(): void {
+    const { config, service, registry, onEvent, evaluate } = this.#options;
+    const now = wallClock();
+    this.#reports.expire(monotonicMs());
+    const claimed = this.#claims?.take() ?? [];
+    for (const { recording } of claimed) {
+      const isOurGroup = recording.identity.group !== '' && recording.identity.group === this.#group.path;
+      const crash = crashOf(recording, isOurGroup ? { oomKills: this.#group.oomKills() } : {});
+      this.#reports.crashed(crash, monotonicMs());
+      registry.add('taskwarden.recorder.files', { outcome: 'reported' }, 1);
+      onEvent(crashRecord(crash, now));
+      if (crash.cause !== 'terminated') this.#deaths?.remember(crash);
+    }
+    this.#reports.poisonous(this.#deaths?.poison(service, now, config.poison) ?? []);
+    if (claimed.length > 0) evaluate();
+    // Only now: a death whose teller dies over it is told by the next one.
+    for (const one of claimed) one.done();
+  }
+
+  /** Runs that an alert about a death or about poison is about; undefined for other alerts. */
+  runsFor(labels: Labels): RunReference[] | undefined {
+    return this.#reports.runsFor(labels);
+  }
+}

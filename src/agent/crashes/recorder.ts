@@ -1,0 +1,227 @@
+import { closeSync, fstatSync, openSync, rmSync, writevSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Inbox } from '../../bridge/inbox.ts';
+import { END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
+import type { StateFolder } from '../../config/state-dir.ts';
+import { checkFolder, makeFolder } from '../state-files.ts';
+import { fileName } from './identity.ts';
+import {
+  END_KINDS,
+  type End,
+  type Identity,
+  RecordingWriter,
+  type Resources,
+  type RunToRecord,
+} from './recording.ts';
+
+/** How often a recording is made while runs are in flight though none began or ended, ms: their usage and ages. */
+const REFRESH_MS = 1000;
+/** How often the file is written all the same, and looked after, ms: a process that is silent longer than that may be dead. */
+const KEEP_MS = 10_000;
+/** How long writing is not tried again after it has failed, ms. */
+const PAUSE_MS = 60_000;
+const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
+
+export interface RecorderOptions {
+  /** It is made when there is something to write. */
+  readonly folder: StateFolder;
+  readonly identity: Identity;
+  /** The threads whose runs are recorded, the main thread first. */
+  readonly inboxes: () => readonly Inbox[];
+  /** Of the whole process, as of now. `heapUsed` and `heapLimit` of the main thread are added. */
+  readonly resources: () => Omit<Resources, 'at' | 'heapUsed' | 'heapLimit'>;
+  /** ms since the Unix epoch. */
+  readonly wallClock: () => number;
+}
+
+/**
+ * The runs in flight in a file, which outlives the process: what began or ended since the last call is written, in one piece. Nothing
+ * is synced, as the system's cache outlives a process too. The file is made by the first run, and is gone after an end in good order.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #path: string;
+  readonly #writer: RecordingWriter;
+  /** Generations of the slots at the last recording. */
+  readonly #seen = new WeakMap<Inbox, Int32Array>();
+  /** One object for all runs: there are many. */
+  readonly #run: { -readonly [Key in keyof RunToRecord]: RunToRecord[Key] };
+  #fd: number | undefined;
+  #isEmpty = true;
+  #isOver = false;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #keptAt = Number.NEGATIVE_INFINITY;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#path = join(options.folder.path, fileName(options.identity));
+    this.#writer = new RecordingWriter(options.identity);
+    const nothing = {
+      task: UNKNOWN_TASK,
+      startedAt: 0,
+      attempt: 0,
+      cpuMs: 0,
+      requests: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    };
+    this.#run = { ...nothing, from: new Uint8Array(), traceAt: 0, traceLength: 0, idAt: 0, idLength: 0 };
+  }
+
+  /**
+   * To be called about ten times a second.
+   *
+   * @param now of a clock that is never set, ms
+   * @throws Error what the file system says; it is tried again after a minute
+   */
+  tick(now: number): void {
+    if (this.#isOver || now < this.#pausedUntil) return;
+    const { any, inFlight } = this.#look();
+    if (!inFlight && this.#fd === undefined) return;
+    const silence = now - this.#writtenAt;
+    const isDue = this.#isEmpty && !inFlight ? silence >= KEEP_MS : any || silence >= REFRESH_MS;
+    if (isDue) this.#attempt(now, undefined);
+  }
+
+  /**
+   * The process ends, or is no longer watched: where runs are in flight, they and the way it ends are recorded; otherwise there is
+   * nothing to tell.
+   *
+   * @param now of a clock that is never set, ms
+   */
+  end(now: number): void {
+    if (this.#isOver) return;
+    const end = this.#ownEnd();
+    if (end === 'stopped' || !this.#look().inFlight) this.#forget();
+    else this.#attempt(now, end);
+    // After an end of which nothing is known the process goes on, as after a flush in between.
+    this.#isOver = end !== undefined;
+  }
+
+  /** Whether a run began or ended since the last recording, and whether any is in flight. */
+  #look(): { readonly any: boolean; readonly inFlight: boolean } {
+    let any = false;
+    let inFlight = false;
+    for (const inbox of this.#options.inboxes()) {
+      if (inbox.closed) continue;
+      const { i32 } = inbox.shared;
+      const seen = this.#seenOf(inbox);
+      for (let slot = 0; slot < SLOT_COUNT; slot++) {
+        const generation = Atomics.load(i32, slotAt(slot) >> 2);
+        // Slots are used in order: after one that never was, none has been.
+        if (generation === 0) break;
+        if ((generation & 1) === 1) inFlight = true;
+        if (seen[slot] !== generation) any = true;
+      }
+    }
+    return { any, inFlight };
+  }
+
+  #seenOf(inbox: Inbox): Int32Array {
+    let seen = this.#seen.get(inbox);
+    if (seen === undefined) {
+      seen = new Int32Array(SLOT_COUNT);
+      this.#seen.set(inbox, seen);
+    }
+    return seen;
+  }
+
+  #attempt(now: number, end: End | undefined): void {
+    this.#pausedUntil = now + PAUSE_MS;
+    if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
+    this.#write(end);
+    this.#pausedUntil = Number.NEGATIVE_INFINITY;
+    this.#writtenAt = now;
+  }
+
+  /** Opens the file, also anew where somebody has removed it, as those do who tidy the temporary files up. */
+  #keep(now: number): void {
+    if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) {
+      closeSync(this.#fd);
+      this.#fd = undefined;
+    }
+    if (this.#fd === undefined) {
+      const { folder } = this.#options;
+      makeFolder(folder.path);
+      checkFolder(folder, 'runs in flight do not outlive a crash');
+      this.#fd = openSync(this.#path, 'w', 0o600);
+    }
+    this.#keptAt = now;
+  }
+
+  #write(end: End | undefined): void {
+    const main = this.#options.inboxes()[0];
+    if (main === undefined || this.#fd === undefined) return;
+    this.#writer.begin();
+    const current = Atomics.load(main.shared.i32, I32.current);
+    let holder: number | undefined;
+    for (const inbox of this.#options.inboxes()) {
+      if (inbox.closed) continue;
+      const holding = this.#collect(inbox, inbox === main ? current : -1);
+      if (holding !== undefined) holder = holding;
+    }
+    const { f64, i32 } = main.shared;
+    const resources = {
+      ...this.#options.resources(),
+      at: this.#options.wallClock(),
+      heapUsed: f64[F64.usedHeap]!,
+      heapLimit: f64[F64.heapLimit]!,
+    };
+    const stopSignal = Atomics.load(i32, I32.stopSignal);
+    const { parts, at } = this.#writer.finish({ resources, holder, end, stopSignal });
+    writevSync(this.#fd, parts, at);
+    this.#isEmpty = this.#writer.runs === 0;
+  }
+
+  /** Records the runs of a thread. @returns the index of the run in the slot `current` */
+  #collect(inbox: Inbox, current: number): number | undefined {
+    const { i32, f64, bytes } = inbox.shared;
+    const run = this.#run;
+    const origin = this.#options.wallClock() - inbox.now();
+    const seen = this.#seenOf(inbox);
+    let holder: number | undefined;
+    run.from = bytes;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const at = slotAt(slot);
+      const generation = Atomics.load(i32, at >> 2);
+      if (generation === 0) break;
+      seen[slot] = generation;
+      if ((generation & 1) === 0) continue;
+      run.task = inbox.tasks[i32[(at + SLOT.task) >> 2]!] ?? UNKNOWN_TASK;
+      run.startedAt = origin + f64[(at + SLOT.start) >> 3]!;
+      run.attempt = i32[(at + SLOT.attempt) >> 2]!;
+      run.cpuMs = f64[(at + SLOT.cpuMs) >> 3]!;
+      run.requests = i32[(at + SLOT.requests) >> 2]!;
+      run.bytesIn = f64[(at + SLOT.bytesIn) >> 3]!;
+      run.bytesOut = f64[(at + SLOT.bytesOut) >> 3]!;
+      run.traceAt = at + SLOT.trace;
+      run.traceLength = i32[(at + SLOT.traceLength) >> 2]!;
+      run.idAt = at + SLOT.id;
+      run.idLength = i32[(at + SLOT.idLength) >> 2]!;
+      const index = this.#writer.add(run);
+      if (Atomics.load(i32, at >> 2) !== generation) this.#writer.takeBack(index);
+      else if (slot === current && index >= 0) holder = index;
+    }
+    return holder;
+  }
+
+  #ownEnd(): End | 'stopped' | undefined {
+    const main = this.#options.inboxes()[0];
+    if (main === undefined) return undefined;
+    const { i32 } = main.shared;
+    const kind = Atomics.load(i32, I32.endKind);
+    if (kind === END.stopped) return 'stopped';
+    return kind === END.none
+      ? undefined
+      : { kind: END_KINDS[kind - 1]!, code: Atomics.load(i32, I32.endCode) };
+  }
+
+  #forget(): void {
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+    this.#isEmpty = true;
+    rmSync(this.#path, { force: true });
+  }
+}
