@@ -2,7 +2,7 @@ import { isMainThread } from 'node:worker_threads';
 import { oldSpaceLimit } from './bridge/heap-limit.ts';
 import { startHeartbeat } from './bridge/heartbeat.ts';
 import { Outbox } from './bridge/outbox.ts';
-import { createShared, type Shared } from './bridge/protocol.ts';
+import { createShared, END, I32, type Shared } from './bridge/protocol.ts';
 import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { flushAtExit } from './exit.ts';
@@ -108,15 +108,17 @@ function instrument(
     onError,
   });
   const hideSlot = exposeSlot();
-  const forgetExit = flushAtExit(
-    () => {
+  const forgetExit = flushAtExit({
+    flush: ({ kind, code }) => {
+      tellEnd(shared, END[kind], code);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
-    () => {
+    hangUp: () => {
       if (config.rulesReload) agent.reload();
     },
-  );
+    stopping: (signal) => void Atomics.store(shared.i32, I32.stopSignal, signal),
+  });
   return {
     config,
     instrumented: modules.instrumented,
@@ -128,10 +130,17 @@ function instrument(
       cpu.stop();
       for (const stopMeter of meters) stopMeter();
       modules.stop();
+      tellEnd(shared, END.stopped, 0);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
   };
+}
+
+/** Runs in flight are lost when the process ends, and are not when only Taskwarden does. */
+function tellEnd({ i32 }: Shared, kind: number, code: number): void {
+  Atomics.store(i32, I32.endCode, code);
+  Atomics.store(i32, I32.endKind, kind);
 }
 
 /** Takes all patches back, has everything exported (blocking, at most a second) and ends the agent's part for this thread. */

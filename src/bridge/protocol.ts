@@ -48,10 +48,17 @@ export const I32 = {
   late: 16,
   /** GC pauses: 4 kinds x (buckets of v8js.gc.duration + 1) counters. */
   gcCounts: 80,
+  /** How the process ends, a value of END, and its exit code or the number of the signal. */
+  endKind: 240,
+  endCode: 241,
+  /** Number of the signal by which the process was told to stop, though it listens to it itself. */
+  stopSignal: 242,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;
 export const AGENT = { starting: 0, watching: 1, exporting: 2, refused: 3, gone: 4 } as const;
+/** `stopped`: only Taskwarden ends, the process goes on. */
+export const END = { none: 0, exit: 1, exception: 2, signal: 3, stopped: 4 } as const;
 export const STATE = { running: 1, closed: 2 } as const;
 
 /** Indices into `f64`. */
