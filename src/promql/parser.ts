@@ -5,7 +5,7 @@ import { quote } from './errors.ts';
 import { FILLS, KEYWORDS, NO_METRICS } from './keywords.ts';
 import { parseNumber } from './parse-duration.ts';
 import { parsePostfix, parseSelector } from './parse-selector.ts';
-import { EXPERIMENTAL_FUNCTIONS, SIGNATURES } from './signatures.ts';
+import { EXPERIMENTAL_FUNCTIONS, NATIVE_FUNCTIONS, SIGNATURES } from './signatures.ts';
 import { unquote } from './strings.ts';
 
 /** How tightly a binary operator binds (source: Prometheus's grammar, generated_parser.y). */
@@ -246,6 +246,9 @@ class Parser {
     const cursor = this.#cursor;
     const args = this.#args();
     if (EXPERIMENTAL_FUNCTIONS.has(name)) cursor.fail(start, `function ${quote(name)} is not enabled`);
+    if (NATIVE_FUNCTIONS.has(name)) {
+      cursor.fail(start, `function ${quote(name)} reads native histograms, which are not supported`);
+    }
     if (!SIGNATURES.has(name)) cursor.fail(start, `unknown function with name ${quote(name)}`);
     return { kind: 'call', name, args, start, end: cursor.lastEnd };
   }

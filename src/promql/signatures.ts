@@ -49,3 +49,8 @@ export const EXPERIMENTAL_FUNCTIONS: ReadonlySet<string> = new Set(
     'ts_of_max_over_time ts_of_min_over_time'
   ).split(' '),
 );
+
+/** Functions of native histograms, which have nothing to read here. */
+export const NATIVE_FUNCTIONS: ReadonlySet<string> = new Set(
+  'histogram_avg histogram_count histogram_stddev histogram_stdvar histogram_sum'.split(' '),
+);

@@ -108,6 +108,12 @@ const SHAPES: readonly (readonly [expr: string, shape: string])[] = [
 
 for (const [expr, expected] of SHAPES) test(`shape: ${expr}`, () => assert.equal(shape(expr), expected));
 
+test('functions of native histograms are refused as such', () => {
+  assert.throws(() => compile('histogram_count(a)'), {
+    message: '1:1: parse error: function "histogram_count" reads native histograms, which are not supported',
+  });
+});
+
 test('durations may be computed; what only a range query could tell is refused', () => {
   const range = (duration: string): unknown => {
     const { node } = compile(`a[${duration}]`);
