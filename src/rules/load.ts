@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TaskwardenError } from '../model/errors.ts';
@@ -78,7 +79,9 @@ export function readRuleFile(file: string, cwd = '.'): string {
     // A pipe that nobody writes to would never end, and hold up all else.
     if (!found.isFile()) throw refuse('is not a file');
     if (found.size > MAX_BYTES) throw refuse(`is larger than ${MAX_BYTES} bytes`);
-    return readFileSync(path, 'utf8');
+    const bytes = readFileSync(path);
+    if (!isUtf8(bytes)) throw refuse('is not UTF-8');
+    return bytes.toString();
   } catch (error) {
     if (error instanceof TaskwardenError) throw error;
     const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : String(error);

@@ -28,11 +28,17 @@ export interface LabelText {
   readonly node: Node;
 }
 
-export function readLabels(reader: YamlReader, entry: Entry | undefined, what: string): LabelText[] {
+/** @param reserved names that may not be set */
+export function readLabels(
+  reader: YamlReader,
+  entry: Entry | undefined,
+  what: string,
+  reserved: readonly string[] = ['__name__'],
+): LabelText[] {
   const labels: LabelText[] = [];
   for (const { key, keyNode, value } of reader.entries(entry?.value ?? null, what) ?? []) {
     const text = reader.text(value, `${what}: ${key}`);
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(key) || key === '__name__')
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(key) || reserved.includes(key))
       reader.fail(keyNode, `${what}: "${key}" is not a label name that may be set`, 'TASKWARDEN_RULE');
     else if (text !== undefined) labels.push({ name: key, text, node: isScalar(value) ? value : keyNode });
   }

@@ -1,4 +1,4 @@
-import type { Node } from 'yaml';
+import { isScalar, type Node } from 'yaml';
 import { TaskwardenError } from '../model/errors.ts';
 import type { Labels } from '../model/labels.ts';
 import { fields, type LabelText, readDuration, readLabels } from './read-fields.ts';
@@ -18,6 +18,12 @@ export function readRule(
 ): Rule | undefined {
   const before = reader.errors.length;
   const own = fields(reader.entries(node, `a rule of ${group}`, RULE_KEYS));
+  // To Prometheus an empty name is none.
+  for (const [one, other] of [
+    ['alert', 'record'],
+    ['record', 'alert'],
+  ] as const)
+    if (own.has(other) && isEmpty(own.get(one))) own.delete(one);
   const nameEntry = own.get('alert') ?? own.get('record');
   const kind = own.has('alert') ? 'alert' : 'record';
   const name = reader.text(nameEntry?.value ?? null, `the name of a rule of ${group}`) ?? '';
@@ -32,16 +38,15 @@ export function readRule(
   else if (name === '') fail(nameEntry.keyNode, 'the name is empty');
 
   const labels = mergeLabels(groupLabels, readLabels(reader, own.get('labels'), `${what}: labels`));
-  const annotations = readLabels(reader, own.get('annotations'), `${what}: annotations`);
+  const annotations = readLabels(reader, own.get('annotations'), `${what}: annotations`, []);
   const holdMs = readDuration(reader, own.get('for'), `${what}: for`) ?? 0;
   const keepFiringMs = readDuration(reader, own.get('keep_firing_for'), `${what}: keep_firing_for`) ?? 0;
   const parsed = readExpression(reader, own.get('expr'), what, compile, at);
 
   if (kind === 'record') {
-    for (const key of ['for', 'keep_firing_for', 'annotations']) {
-      const entry = own.get(key);
-      if (entry !== undefined) fail(entry.keyNode, `"${key}" belongs to alerts only`);
-    }
+    const given = { for: holdMs > 0, keep_firing_for: keepFiringMs > 0, annotations: annotations.length > 0 };
+    for (const [key, isGiven] of Object.entries(given))
+      if (isGiven) fail(own.get(key)?.keyNode ?? at, `"${key}" belongs to alerts only`);
     if (name !== '' && !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) fail(at, 'is not a metric name');
   }
   const templates = (texts: readonly LabelText[], field: string) =>
@@ -56,6 +61,11 @@ export function readRule(
   return kind === 'alert'
     ? { kind, ...base, holdMs, keepFiringMs, labels: labelTemplates, annotations: annotationTemplates }
     : { kind, ...base, labels: plainLabels(labels) };
+}
+
+function isEmpty(entry: Entry | undefined): boolean {
+  const value = entry?.value ?? null;
+  return value === null || (isScalar(value) && value.value === '');
 }
 
 function readExpression(

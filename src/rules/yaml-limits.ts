@@ -4,15 +4,15 @@ import { Lexer } from 'yaml';
 const MAX_TOKENS = 200_000;
 /** Collections within collections: a rule file has five. */
 const MAX_DEPTH = 64;
-/** A shorter text cannot do harm. */
-const HARMLESS_LENGTH = 10_000;
+/** A shorter text can do harm by its brackets alone. */
+const SHORT = 10_000;
 
 /**
  * Where a YAML text asks too much of the parser, whose memory and time grow with tokens and, steeply, with depth; undefined where it does
  * not. Only what nests within a line is seen here: deeper by indentation needs a text that grows with the square of the depth.
  */
 export function beyondLimits(text: string): { offset: number; message: string } | undefined {
-  if (text.length < HARMLESS_LENGTH) return undefined;
+  if (text.length < SHORT && bracketDepth(text) <= MAX_DEPTH) return undefined;
   let offset = 0;
   let tokens = 0;
   let flow = 0;
@@ -32,4 +32,15 @@ export function beyondLimits(text: string): { offset: number; message: string } 
       offset += token.length;
   }
   return undefined;
+}
+
+/** At least as deep as its collections, as brackets in texts count as well. */
+function bracketDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = bracket === '[' || bracket === '{' ? depth + 1 : Math.max(0, depth - 1);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }

@@ -24,6 +24,9 @@ const MAX_MERGES = 20;
 /** Errors of one file that are kept; a broken file has one cause and many echoes. */
 const MAX_ERRORS = 50;
 const MAX_SHOWN = 500;
+/** What YAML forbids, and its parser lets pass. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\0-\x08\v\f\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
 export interface Entry {
   readonly key: string;
@@ -58,7 +61,11 @@ export class YamlReader {
       this.fail(0, `the file is larger than ${MAX_LENGTH} characters`);
       return undefined;
     }
-    const beyond = beyondLimits(this.#text);
+    const control = this.#text.search(CONTROL);
+    const beyond =
+      control < 0
+        ? beyondLimits(this.#text)
+        : { offset: control, message: 'control characters are not allowed' };
     if (beyond !== undefined) {
       for (const { index } of this.#text.slice(0, beyond.offset).matchAll(/(?<![^\n])/g))
         this.#lines.addNewLine(index);
@@ -153,13 +160,20 @@ export class YamlReader {
   text(node: Node | null, what: string): string | undefined {
     if (node === null) return '';
     if (!isScalar(node)) return this.#mismatch(node, what, 'a text');
-    if (typeof node.value === 'string') return node.value;
+    if (typeof node.value === 'string') {
+      if (!node.value.isWellFormed()) this.fail(node, `${what} is no well-formed Unicode`);
+      return node.value;
+    }
     return node.source ?? String(node.value);
   }
 
   integer(node: Node | null, what: string): number | undefined {
     if (node === null) return 0;
-    if (isScalar(node) && Number.isSafeInteger(node.value)) return node.value as number;
+    if (isScalar(node) && node.type === 'PLAIN') {
+      // As yaml.v3 reads an int: digits may be parted, and a fraction is cut off.
+      const value = typeof node.value === 'string' ? Number(node.value.replaceAll('_', '')) : node.value;
+      if (typeof value === 'number' && Math.abs(value) < 2 ** 63) return Math.trunc(value);
+    }
     return this.#mismatch(node, what, 'a whole number');
   }
 

@@ -179,7 +179,7 @@ describe('what is wrong is named with file, line and column', () => {
 
   test('a recording rule has no for, no annotations and a metric name', () => {
     const text =
-      'groups:\n- name: g\n  rules:\n  - record: a-b\n    expr: up\n    for: 5m\n    annotations: {}\n';
+      'groups:\n- name: g\n  rules:\n  - record: a-b\n    expr: up\n    for: 5m\n    annotations: {a: b}\n';
     assert.deepEqual(messages(text), [
       'r.yaml:4:13: group "g", record "a-b": is not a metric name',
       'r.yaml:6:5: group "g", record "a-b": "for" belongs to alerts only',
@@ -256,7 +256,7 @@ describe('hostile files end with an error, soon', () => {
   const cases: [string, string, RegExp][] = [
     ['brackets', `groups: ${'['.repeat(MEGA)}`, /^r\.yaml:1:72: more than 64 levels deep$/],
     ['braces', `#\ngroups: ${'{a: '.repeat(MEGA / 4)}`, /^r\.yaml:2:261: more than 64 levels deep$/],
-    ['few brackets', `groups: ${'['.repeat(1000)}`, /^r\.yaml:1:\d+: nested too deeply$/],
+    ['few brackets', `groups: ${'['.repeat(100)}`, /^r\.yaml:1:72: more than 64 levels deep$/],
     ['lists of lists', '- '.repeat(MEGA / 2), /^r\.yaml:1:129: more than 64 levels deep$/],
     ['indentation', lines(1400, (n) => `${' '.repeat(n)}a:`), /^r\.yaml:(\d+):\1: nested too deeply$/],
     ['many values', `groups:\n${lines(MEGA / 4, () => '- a')}`, /^r\.yaml:40001:1: more than 200000 tokens$/],
