@@ -68,8 +68,7 @@ export class Pipeline {
   #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
   #urgent = false;
-  /** When it was last evaluated, and last because of a poll; monotonic. */
-  #tickedMs = Number.NEGATIVE_INFINITY;
+  /** When a poll last made a step of its own; monotonic. */
   #polledMs = Number.NEGATIVE_INFINITY;
 
   /** @param options.sidecar whether there is no worker in this process, and queues are all there is to watch */
@@ -153,8 +152,8 @@ export class Pipeline {
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
     this.#every(step, () => {
       collect();
-      // The samples of a poll that has just been were taken then.
-      if (monotonicMs() - this.#polledMs >= step / 2) this.#tick(false);
+      // Polls that come as often as steps take their place.
+      if (monotonicMs() - this.#polledMs > step * 1.1) this.#tick(false);
     });
     this.#every(this.#config.machine.interval, collectMachine);
     collect();
@@ -301,8 +300,9 @@ export class Pipeline {
 
   /** What a poll has brought is not to wait for the next step; many instances of Redis do not make many more steps. */
   #polled(): void {
-    if (monotonicMs() - this.#tickedMs < this.#config.store.step / 2) return;
-    this.#polledMs = monotonicMs();
+    const now = monotonicMs();
+    if (now - this.#polledMs < this.#config.store.step / 2) return;
+    this.#polledMs = now;
     this.#tick(true);
   }
 
@@ -312,7 +312,6 @@ export class Pipeline {
       this.#urgent ||= force;
       return;
     }
-    this.#tickedMs = monotonicMs();
     // What ended since the last drain must be counted as ended before what goes on is counted.
     this.#drain();
     this.#guard('vitals', () => {
