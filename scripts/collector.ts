@@ -18,4 +18,5 @@ else {
 }
 const asynq = asynqMissing();
 if (asynq) console.log(asynq);
-else for (const name of ['asynq', 'asynq-0.18'] as const) console.log(await asynqBinary(name));
+else
+  for (const name of ['asynq', 'asynq-0.18', 'asynq-example'] as const) console.log(await asynqBinary(name));

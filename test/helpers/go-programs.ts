@@ -64,8 +64,12 @@ export function promtool3Built(): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-/** Folders of test/interop/asynq, each a Go module of one program. */
-const ASYNQ_PROGRAMS = { asynq: '.', 'asynq-0.18': 'v0.18' } as const;
+/** Folders below test/interop/asynq, each a Go module of one program. */
+const ASYNQ_PROGRAMS = {
+  asynq: '.',
+  'asynq-0.18': 'v0.18',
+  'asynq-example': '../../../examples/asynq',
+} as const;
 
 /** Why asynq's programs cannot be had here, or false when they can. */
 export function asynqMissing(): string | false {

@@ -126,4 +126,18 @@ suite('asynq: incidents', { skip: asynqMissing(), concurrency: 4 }, () => {
     );
     assert.equal(value('queue.ready.oldest', { 'messaging.destination.name': 'older' }), undefined);
   });
+
+  test('examples/asynq: its tasks are seen by type', async (t) => {
+    const { until, value, redis } = await stage(t);
+    const example = await asynqBinary('asynq-example');
+    const env = { REDIS_ADDR: `127.0.0.1:${redis.options.port}` };
+    const worker = startServer(example, ['worker'], env);
+    t.after(() => worker.stop('SIGKILL'));
+    startServer(example, ['enqueue'], env);
+    await until('a report is built', () => value('task.active', { 'task.name': 'report:build' }) === 1);
+    await until(
+      'all mail is sent',
+      () => value('queue.tasks.processed', { 'messaging.destination.name': 'mail' }) === 100,
+    );
+  });
 });
