@@ -1,5 +1,5 @@
 import type { Position } from '../../model/errors.ts';
-import { type Node, unwrap } from '../../promql/ast.ts';
+import type { Node } from '../../promql/ast.ts';
 import { parse } from '../../promql/parser.ts';
 import { tokensOf } from '../expression-tokens.ts';
 import type { RuleFileNodes, RuleNodes } from '../rule-nodes.ts';
@@ -13,6 +13,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   ...since('2.26', 'last_over_time sgn clamp'),
   ...since('2.29', 'present_over_time'),
   ...since('2.31', 'sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh deg rad pi atan2'),
+  // Older ones know it for native histograms alone.
   ...since('3.4', 'histogram_fraction'),
   ...since('3.14', 'first_over_time'),
 };
@@ -93,9 +94,8 @@ function needsOf(expr: string): Need[] {
 }
 
 function groupingOf(node: Node): readonly string[] {
-  const inner = unwrap(node);
-  if (inner.kind === 'aggregate') return inner.labels;
-  return inner.kind === 'binary' ? [...inner.matching.labels, ...inner.matching.include] : [];
+  if (node.kind === 'aggregate') return node.labels;
+  return node.kind === 'binary' ? [...node.matching.labels, ...node.matching.include] : [];
 }
 
 /** What the tree no longer tells: how things were written. */
