@@ -122,7 +122,7 @@ function fromFile(path: string, file: ConfigFile, cwd: string): unknown {
   const value = parse(kind, path, found.raw, { file: file.name, position: found.position });
   if (kind.type === 'endpoints') return locateFiles(value as Endpoint[], path, dirname(file.path));
   if (path === 'http_token_file') return fromFolder(value as string, file, cwd);
-  if (path === 'state.dir' && value !== 'auto' && value !== 'off')
+  if ((path === 'state.dir' || path === 'evidence.dir') && value !== 'auto' && value !== 'off')
     return fromFolder(value as string, file, cwd);
   return path === 'rules' ? (value as string[]).map((rule) => fromFolder(rule, file, cwd)) : value;
 }

@@ -83,6 +83,21 @@ export function choice<const Word extends string>(words: readonly Word[]): Kind<
   };
 }
 
+/** Several of the words, each once: a list in YAML, separated by commas in an environment variable; `none` is the empty one. */
+export function choices<const Word extends string>(words: readonly Word[]): Kind<readonly Word[]> {
+  return {
+    type: 'list',
+    allowed: `a list of ${words.join(', ')}; or none`,
+    parse: (raw) => {
+      if (word(raw) === 'none') return [];
+      const texts = list.parse(raw)?.map((text) => text.trim().toLowerCase());
+      const known = texts?.map((text) => words.find((candidate) => candidate === text));
+      if (known === undefined || known.includes(undefined)) return undefined;
+      return [...new Set(known as Word[])];
+    },
+  };
+}
+
 /** Texts: a list in YAML, separated by commas in an environment variable. */
 export const list: Kind<readonly string[]> = {
   type: 'list',

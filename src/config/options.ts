@@ -1,7 +1,19 @@
+import { ACTIONS, type ActionName } from '../model/action.ts';
 import { address, path, secret } from './address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpoints, httpUrl, secretEndpoints } from './endpoints.ts';
-import { boolean, choice, duration, integer, type Kind, list, number, text, textMap } from './kinds.ts';
+import {
+  boolean,
+  choice,
+  choices,
+  duration,
+  integer,
+  type Kind,
+  list,
+  number,
+  text,
+  textMap,
+} from './kinds.ts';
 import type { OtelSettings } from './otel.ts';
 import { stateDir } from './state-dir.ts';
 
@@ -46,6 +58,18 @@ export interface Settings {
   readonly externalLabels: Readonly<Record<string, string>>;
   /** '' where it is not known. */
   readonly externalUrl: string;
+  /** What rules may ask for. */
+  readonly actions: readonly ActionName[];
+  readonly actionsDryRun: boolean;
+  readonly evidence: {
+    /** `auto`, `off` or a path. */
+    readonly dir: string;
+    readonly profile: number;
+    readonly maxFiles: number;
+    /** MiB. */
+    readonly maxSize: number;
+    readonly maxAge: number;
+  };
   readonly log: { readonly level: LogLevel };
 }
 
@@ -78,6 +102,9 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   webhooks: [],
   externalLabels: {},
   externalUrl: '',
+  actions: ['capture-stack', 'cpu-profile', 'heap-profile'],
+  actionsDryRun: false,
+  evidence: { dir: 'auto', profile: 5000, maxFiles: 100, maxSize: 512, maxAge: 604_800_000 },
   log: { level: 'warn' },
   otel: {
     disabled: false,
@@ -241,6 +268,34 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about:
       'Where people reach a Prometheus with these metrics, or the HTTP API: the link of an alert to its source, and `externalURL` in templates.',
   },
+  actions: {
+    kind: choices(ACTIONS),
+    about:
+      'What rules may ask for in their annotation `taskwarden_action`. What is not in the list is not done, and said to be so: see [evidence.md](evidence.md).',
+  },
+  actions_dry_run: {
+    kind: boolean,
+    about:
+      'Whether actions that stop something only say what they would have done. Captures are made all the same.',
+  },
+  'evidence.dir': {
+    kind: stateDir,
+    about:
+      'Folder of the files that captures write; auto is `evidence` in `state.dir`. Whoever may read it reads what the worker has in memory.',
+  },
+  'evidence.profile': {
+    kind: duration('100ms', '1m'),
+    about: 'How long a CPU or heap profile takes.',
+  },
+  'evidence.max_files': {
+    kind: integer(1, 10_000),
+    about: 'Captures that the folder keeps; the oldest make room.',
+  },
+  'evidence.max_size': {
+    kind: integer(1, 1_048_576),
+    about: 'Size of the folder, and of one capture at most, MiB; the oldest make room.',
+  },
+  'evidence.max_age': { kind: duration('1m', '365d'), about: 'How long a capture is kept.' },
   'log.level': { kind: choice(LOG_LEVELS), about: 'What Taskwarden writes to stderr about itself.' },
 };
 

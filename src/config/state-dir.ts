@@ -39,3 +39,12 @@ export function stateFolder({ state: { dir }, env, cwd }: StateSettings): StateF
   if (isAbsolute(given)) return { path: given, isShared: false };
   return { path: join(tmpdir(), `taskwarden-${process.getuid?.() ?? userInfo().username}`), isShared: true };
 }
+
+/** The folder of the option `evidence.dir`; undefined when it is off, or would be in a state folder that is. */
+export function evidenceFolder(settings: StateSettings & { readonly evidence: { readonly dir: string } }) {
+  const { dir } = settings.evidence;
+  if (dir === 'off') return undefined;
+  if (dir !== 'auto') return { path: resolve(settings.cwd, dir), isShared: false };
+  const folder = stateFolder(settings);
+  return folder && { path: join(folder.path, 'evidence'), isShared: folder.isShared };
+}

@@ -104,13 +104,15 @@ test('every option can be set by its variable and by its path', () => {
     external_labels: 'env=prod',
     external_url: 'https://host/prometheus',
     'queues.interval': '20s',
+    actions: 'exit',
+    'poison.window': '10m',
+    'evidence.max_age': '10m',
   };
   const files = { 'token.txt': 'secret\n' };
   for (const [path, { kind }] of Object.entries(OPTIONS)) {
-    const sample =
-      path === 'max_tasks' || path === 'store.max_series'
-        ? '500'
-        : (samples[path] ?? samples[kind.type] ?? kind.allowed.split(', ').at(-1)!);
+    const sample = kind.allowed.startsWith('an integer')
+      ? '500'
+      : (samples[path] ?? samples[kind.type] ?? kind.allowed.split(', ').at(-1)!);
     const value = path === 'watch.interval' ? '60ms' : path === 'watch.threshold' ? '3s' : sample;
     const fromEnv = loadConfig({ env: { [variableOf(path)]: value }, cwd: folder(files) });
     assert.equal(fromEnv.sources[path], 'env', path);

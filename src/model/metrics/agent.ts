@@ -35,6 +35,15 @@ export const AGENT_METRICS = {
       'Alerts to Alertmanagers and webhooks, counted for each server: sent; retried, which is an attempt that failed and is made again; rejected by the server; dropped because too many waited.',
     quality: 'Exact.',
   },
+  'taskwarden.actions': {
+    kind: 'counter',
+    unit: '{action}',
+    source: 'taskwarden',
+    attributes: ['action', 'outcome'],
+    description:
+      'Actions that rules asked for: done, failed, refused (it must not or need not be done), not_allowed by the configuration, unknown, dry_run.',
+    quality: 'Exact.',
+  },
   'taskwarden.errors': {
     kind: 'counter',
     unit: '{error}',

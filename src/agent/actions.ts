@@ -1,0 +1,165 @@
+import { ACTION_ANNOTATION, type ActionName, actionNames, CAPTURES, isAction } from '../model/action.ts';
+import type { AlertTransition } from '../model/alert.ts';
+import type { LogData } from '../model/log.ts';
+
+export const ACTION_EVENT = 'taskwarden.action';
+
+/** Actions of one alert; further names count as refused. */
+const MAX_ACTIONS = 8;
+/** Alerts whose actions are under way at a time: in a storm the ones that come later are refused. */
+const MAX_ALERTS = 8;
+
+/**
+ * `done`, `failed`: it was tried. `refused`: it found that it must not or need not (the run has ended, too many of its kind).
+ * `not_allowed` by the configuration; `unknown` name; `dry_run`: it would have been done.
+ */
+export type ActionOutcome = 'done' | 'failed' | 'refused' | 'not_allowed' | 'unknown' | 'dry_run';
+
+export interface ActionResult {
+  readonly outcome: 'done' | 'failed' | 'refused';
+  /** What was done, or why not: one sentence. */
+  readonly message: string;
+  /** What else the event is to carry. */
+  readonly attributes?: LogData['attributes'];
+}
+
+export interface Action {
+  /** Path of the file that it is going to write, so that the alert can name it before it is there. */
+  readonly evidence?: (transition: AlertTransition) => string | undefined;
+  /** Does it, or rejects. `evidence` is what the function of that name gave. */
+  readonly run: (
+    transition: AlertTransition,
+    evidence: string | undefined,
+  ) => ActionResult | Promise<ActionResult>;
+}
+
+export interface ActionsOptions {
+  /** What each name does; names that are left out cannot be done here. */
+  readonly actions: Partial<Record<ActionName, Action>>;
+  /** Names that the configuration allows. */
+  readonly allowed: readonly string[];
+  /** Says what would be done instead of doing it; what only looks is done all the same. */
+  readonly dryRun: boolean;
+  /** Receives the event of each action. */
+  readonly onEvent: (record: LogData) => void;
+  readonly count: (action: string, outcome: ActionOutcome) => void;
+  /** Wall clock, ms since the Unix epoch. */
+  readonly now: () => number;
+}
+
+interface Planned {
+  readonly name: string;
+  readonly action: Action | undefined;
+  readonly evidence: string | undefined;
+  readonly verdict: { readonly outcome: ActionOutcome; readonly message: string } | undefined;
+}
+
+/** Does what a rule asks for when its alert begins to fire, as far as the configuration allows it. */
+export class Actions {
+  readonly #options: ActionsOptions;
+  #underWay = 0;
+
+  constructor(options: ActionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Begins the actions that an alert which begins to fire asks for, one after the other in the order of the annotation.
+   *
+   * @returns paths of the files that there will be, to be named in the alert
+   */
+  dispatch(transition: AlertTransition): string[] {
+    if (transition.state !== 'firing' || transition.previousState === 'firing') return [];
+    const names = actionNames(transition.annotations[ACTION_ANNOTATION]);
+    if (names.length === 0) return [];
+    const busy = this.#underWay >= MAX_ALERTS;
+    const planned = names.map((name, at) => this.#plan(name, transition, busy || at >= MAX_ACTIONS));
+    this.#underWay++;
+    void this.#runAll(planned, transition).finally(() => this.#underWay--);
+    return planned.flatMap(({ evidence }) => evidence ?? []);
+  }
+
+  #plan(name: string, transition: AlertTransition, tooMany: boolean): Planned {
+    const { actions, allowed, dryRun } = this.#options;
+    const verdict = (outcome: ActionOutcome, message: string): Planned => ({
+      name: isAction(name) ? name : 'unknown',
+      action: undefined,
+      evidence: undefined,
+      verdict: { outcome, message },
+    });
+    if (!isAction(name)) return verdict('unknown', `there is no action "${name.slice(0, 100)}"`);
+    if (!allowed.includes(name)) return verdict('not_allowed', 'the option `actions` does not allow it');
+    const action = actions[name];
+    if (action === undefined) return verdict('refused', 'it cannot be done in this process');
+    if (tooMany) return verdict('refused', 'too many actions are under way');
+    if (dryRun && !(CAPTURES as readonly string[]).includes(name))
+      return verdict('dry_run', 'it would have been done: `actions_dry_run` is on');
+    return { name, action, evidence: action.evidence?.(transition), verdict: undefined };
+  }
+
+  async #runAll(planned: readonly Planned[], transition: AlertTransition): Promise<void> {
+    for (const { name, action, evidence, verdict } of planned) {
+      try {
+        const result: ActionResult | Planned['verdict'] =
+          verdict ?? (await action?.run(transition, evidence));
+        if (result !== undefined) this.#tell(name, result, transition, evidence);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#tell(name, { outcome: 'failed', message }, transition, evidence);
+      }
+    }
+  }
+
+  #tell(
+    name: string,
+    result: { outcome: ActionOutcome; message: string; attributes?: LogData['attributes'] },
+    transition: AlertTransition,
+    evidence: string | undefined,
+  ): void {
+    this.#options.count(name, result.outcome);
+    const file =
+      result.outcome === 'done' && evidence !== undefined ? { 'taskwarden.evidence': evidence } : {};
+    this.#options.onEvent(actionRecord(name, result, transition, file, this.#options.now()));
+  }
+}
+
+/** The log record of one action. */
+export function actionRecord(
+  name: string,
+  {
+    outcome,
+    message,
+    attributes,
+  }: { outcome: ActionOutcome; message: string; attributes?: LogData['attributes'] },
+  { name: alert, fingerprint, labels, runs }: AlertTransition,
+  file: LogData['attributes'],
+  now: number,
+): LogData {
+  const [run] = runs;
+  const failed = outcome !== 'done' && outcome !== 'dry_run';
+  return {
+    timeMs: now,
+    observedTimeMs: now,
+    eventName: ACTION_EVENT,
+    severityNumber: failed ? 13 : 9,
+    severityText: failed ? 'WARN' : 'INFO',
+    body: `${name} for ${alert}: ${outcome.replace('_', ' ')}${message === '' ? '' : `, ${message}`}`,
+    attributes: {
+      'taskwarden.action.name': name,
+      'taskwarden.action.outcome': outcome,
+      'taskwarden.action.message': message,
+      'taskwarden.alert.name': alert,
+      'taskwarden.alert.fingerprint': fingerprint,
+      ...(run !== undefined && {
+        'messaging.system': run.framework,
+        'messaging.destination.name': run.queue,
+        'messaging.message.id': run.jobId,
+      }),
+      'task.name': labels.task_name ?? run?.task ?? 'none',
+      ...file,
+      ...attributes,
+    },
+    traceId: run?.traceId,
+    spanId: run?.spanId,
+  };
+}

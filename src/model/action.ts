@@ -1,0 +1,27 @@
+/** The annotation of a rule that asks for actions when its alert begins to fire: names, separated by commas. */
+export const ACTION_ANNOTATION = 'taskwarden_action';
+
+/** Actions that only look. */
+export const CAPTURES = ['capture-stack', 'cpu-profile', 'heap-profile', 'heap-snapshot'] as const;
+
+/** Every action that a rule may ask for. */
+export const ACTIONS = [
+  ...CAPTURES,
+  'abort-run',
+  'terminate-run',
+  'kill-child',
+  'pause-queue',
+  'exit',
+] as const;
+
+export type ActionName = (typeof ACTIONS)[number];
+
+/** The names in the text of the annotation, each once, in their order. */
+export function actionNames(text: string | undefined): string[] {
+  const names = (text ?? '').split(',').map((name) => name.trim());
+  return [...new Set(names)].filter((name) => name !== '');
+}
+
+export function isAction(name: string): name is ActionName {
+  return (ACTIONS as readonly string[]).includes(name);
+}
