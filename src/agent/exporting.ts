@@ -1,4 +1,4 @@
-import { alertPoints } from '../alerts/active-series.ts';
+import { alertPoints, isEvaluatedElsewhere } from '../alerts/active-series.ts';
 import { alertLogRecord } from '../alerts/log-record.ts';
 import { isNews } from '../alerts/news.ts';
 import type { Notifier } from '../alerts/notifier.ts';
@@ -69,7 +69,7 @@ export class Exporting {
   alert(transition: AlertTransition): void {
     if (!isNews(transition)) return;
     this.#exporter.logs([alertLogRecord(transition)]);
-    this.#notifier?.transition(transition);
+    if (!isEvaluatedElsewhere(transition)) this.#notifier?.transition(transition);
   }
 
   /** Sends what happened once, and is no alert. */

@@ -25,3 +25,14 @@ test('ALERTS and ALERTS_FOR_STATE have what is pending or fires', () => {
     since,
   ]);
 });
+
+test('alerts that a Prometheus makes of the same rule are left out on auto, all are on off', () => {
+  const alert = (name: string, annotations: Record<string, string>): ActiveAlert =>
+    transition({ labels: { alertname: name }, annotations });
+  const alerts = [alert('Ours', {}), alert('Theirs', { taskwarden_ruler: 'prometheus' })];
+  const names = (mode: 'on' | 'off' | 'auto') =>
+    alertPoints(alerts, mode)
+      .filter(({ name }) => name === 'ALERTS')
+      .map(({ labels }) => labels.alertname);
+  assert.deepEqual([names('on'), names('auto'), names('off')], [['Ours', 'Theirs'], ['Ours'], []]);
+});

@@ -349,3 +349,36 @@ describe('a restart by the rules of Prometheus', () => {
     assert.deepEqual(second.snapshot().alerts, []);
   });
 });
+
+describe('values that are no numbers, and none at all', () => {
+  test('NaN and infinities fire as they do in Prometheus, and are written in annotations', () => {
+    const rules = manager(
+      file(group('g', "alert: A, expr: x, annotations: {s: '{{ $value }} {{ humanize $value }}'}")),
+    );
+    results.x = [sample({ i: 'a' }, Number.NaN), sample({ i: 'b' }, Infinity), sample({ i: 'c' }, -Infinity)];
+    rules.evaluate(at(0));
+    assert.deepEqual(
+      rules.alerts().map(({ state, annotations }) => [state, annotations.s]),
+      [
+        ['firing', 'NaN NaN'],
+        ['firing', '+Inf +Inf'],
+        ['firing', '-Inf -Inf'],
+      ],
+    );
+  });
+
+  test('no data is no alert and no fault', () => {
+    const rules = manager(file(group('g', 'alert: A, expr: none > 0', 'record: r, expr: sum(none)')));
+    assert.deepEqual(rules.evaluate(at(0)), { succeeded: 2, failed: 0, missed: 0, deferred: 0 });
+    assert.deepEqual([rules.alerts(), told()], [[], []]);
+  });
+
+  test('labels of a rule win over those of the series, an empty one removes it, alertname is the rule’s', () => {
+    const rules = manager(
+      file(group('g', "alert: A, expr: x, labels: {job: mine, gone: '', alertname: other, alertstate: x}")),
+    );
+    results.x = [sample({ __name__: 'x', job: 'theirs', gone: 'y', alertstate: 'z' })];
+    rules.evaluate(at(0));
+    assert.deepEqual({ ...rules.alerts()[0]?.labels }, { alertname: 'A', alertstate: 'x', job: 'mine' });
+  });
+});

@@ -124,3 +124,13 @@ test('a template cannot run for ever, nor fill the memory', () => {
   assert.match(expand(loops), /more than \d+ (steps|characters)/);
   assert.match(expand('{{ printf "%99999999d" 1 }}'), /BADWIDTH/);
 });
+
+test('functions that Debian’s promtool does not know or cannot show', () => {
+  const wanted = {
+    '{{ query "foo" | first | strvalue }}|': '|',
+    '{{ pathPrefix }} {{ externalURL }} {{ $externalURL }}': '/prefix http://host/prefix http://host/prefix',
+    '{{ now }} {{ toDuration 90.5 }} {{ (toTime 60.0) }}': '60 1m30.5s 1970-01-01 00:01:00 +0000 UTC',
+    '{{ urlQueryEscape "a b&c" }}': 'a+b%26c',
+  };
+  for (const [text, expanded] of Object.entries(wanted)) assert.equal(expand(text), expanded, text);
+});
