@@ -6,6 +6,7 @@ const USAGE = `Usage:
   taskwarden doctor [--json]               effective configuration, and what will be instrumented here
   taskwarden rules check|test|fmt|export   Prometheus rule files; more: taskwarden rules --help
   taskwarden query EXPR                    asks the HTTP API of a running agent; more: taskwarden query --help
+  taskwarden run -- COMMAND                runs a worker, tells of its death; more: taskwarden run --help
   taskwarden watch --redis URL...          watches the queues of a Redis; more: taskwarden watch --help
   taskwarden --version
   taskwarden --help
@@ -21,6 +22,10 @@ export async function runCommand(args: readonly string[], io: Io): Promise<ExitC
   if (args[0] === 'rules') {
     const { runRules } = await import('./rules.ts');
     return runRules(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
+  }
+  if (args[0] === 'run') {
+    const { runRun } = await import('./run.ts');
+    return runRun(io, args.slice(1), (message, usage) => wrongUse(io, message, usage));
   }
   if (args[0] === 'watch') {
     const { runWatch } = await import('./watch.ts');

@@ -92,6 +92,8 @@ function judge(
   seen: SeenEnd | undefined,
   wasOom: boolean,
 ): Pick<Crash, 'cause' | 'how'> {
+  // A heap that fills at once is known by the process's memory alone: figures of the heap come from the thread that fills it.
+  const isFull = resources.rss > NEAR_LIMIT * resources.heapLimit;
   const nearLimit = resources.heapUsed > NEAR_LIMIT * resources.heapLimit;
   const code = seen?.code ?? undefined;
   // A shell in between makes of a signal an exit code.
@@ -102,7 +104,7 @@ function judge(
   if (stopSignal !== 0)
     return { cause: 'terminated', how: `did not end in time after ${nameOf(stopSignal)}` };
   if (number === SIGABRT)
-    return nearLimit
+    return nearLimit || isFull
       ? { cause: 'heap_limit', how: 'was aborted by V8: its heap is full' }
       : { cause: 'signal', how: 'was aborted (SIGABRT), as V8 does when its heap is full' };
   if (number === SIGKILL) return { cause: 'killed', how: 'was killed by SIGKILL' };

@@ -58,7 +58,7 @@ export function sentence(crash: Crash): string {
   const count = runs.length + more;
   const told = runs.slice(0, MAX_TOLD).map(runText);
   const rest = count - told.length;
-  return `Worker ${pid} of ${service} ${how} after ${seconds(at - startedAt, 1)} s with ${count} ${count === 1 ? 'task' : 'tasks'} in flight: ${told.join('; ')}${rest > 0 ? `; ${rest} more` : ''}`;
+  return `Worker ${pid} of ${service} ${how} after ${seconds(at - startedAt, 1)} s with ${count} ${count === 1 ? 'task' : 'tasks'} in flight${told.length > 0 ? ': ' : ''}${told.join('; ')}${rest > 0 ? `; ${rest} more` : ''}`;
 }
 
 function runText({ task, jobId, attempt, ageMs }: LostRun): string {
