@@ -26,6 +26,8 @@ export interface SeriesView {
   readonly end: number;
   /** By index: 0 = no sample, 1 = sample, 2 = staleness marker; undefined when every tick of the window has a sample. */
   readonly presence: Uint8Array | undefined;
+  /** No sample after this index is below the one before it; undefined where that is not known. */
+  readonly lastFall?: number;
 }
 
 export interface Queryable {

@@ -4,8 +4,9 @@ import type { AggregateNode, Aggregator } from './ast.ts';
 import type { Accumulator, Dialect } from './dialect.ts';
 import { evaluationError, quote } from './errors.ts';
 import { formatFloat, formatShortest } from './format.ts';
+import { Grouping } from './grouping.ts';
 import { ascending, KahanSum, Mean, Variance } from './kahan.ts';
-import { Grouping, withLabel } from './label-ops.ts';
+import { withLabel } from './label-ops.ts';
 import type { ScalarPlan, VectorPlan } from './plan.ts';
 import { best } from './top.ts';
 

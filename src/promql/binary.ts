@@ -2,10 +2,11 @@ import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { type BinaryNode, isComparison, isSetOperator, type SetOperator } from './ast.ts';
 import { type Dialect, dropsName } from './dialect.ts';
-import { Grouping, Steady, SteadyPair } from './label-ops.ts';
+import { Grouping } from './grouping.ts';
 import { type Combine, planMatching } from './matching.ts';
 import { ARITHMETIC, COMPARISON } from './operators.ts';
 import { assertUnique, nameless, type Plan, type ScalarPlan, type VectorPlan } from './plan.ts';
+import { Steady, SteadyPair } from './steady.ts';
 
 export function planBinary(node: BinaryNode, left: Plan, right: Plan, dialect: Dialect): Plan {
   const { op } = node;
@@ -59,12 +60,10 @@ function elementwise(
       return samples.filter(({ value }) => (swapped ? filter(number, value) : filter(value, number)));
     }
     const { labels, mixed } = names.of(samples);
-    const result: Sample[] = [];
-    for (let at = 0; at < samples.length; at++) {
-      const { value } = samples[at]!;
+    const result = samples.map(({ value }, at): Sample => {
       const combined = swapped ? operate(number, value) : operate(value, number);
-      result.push({ labels: labels[at]!, value: combined! });
-    }
+      return { labels: labels[at]!, value: combined! };
+    });
     if (mixed) assertUnique(result);
     return result;
   };

@@ -1,7 +1,9 @@
 import type { Labels } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { parseFloat64 } from './format.ts';
-import { Grouping, own, Steady } from './label-ops.ts';
+import { Grouping } from './grouping.ts';
+import { own } from './label-ops.ts';
+import { Steady } from './steady.ts';
 
 export interface Bucket {
   readonly bound: number;

@@ -10,8 +10,9 @@ export type RangeFunction = (
 ) => number | undefined;
 
 /** The change of a counter over its resets. */
-export function increaseOf({ values, start, end }: Window): number {
+export function increaseOf({ values, start, end, lastFall }: Window): number {
   let result = values[end - 1]! - values[start]!;
+  if (lastFall !== undefined && lastFall <= start) return result;
   let previous = values[start]!;
   for (let at = start + 1; at < end; at++) {
     const current = values[at]!;

@@ -7,7 +7,7 @@ import { absentLabels, labelJoin, labelReplace } from './functions-labels.ts';
 import { clamp, DATE_FUNCTIONS, MATH_FUNCTIONS, round } from './functions-math.ts';
 import { OVER_TIME_FUNCTIONS } from './functions-over-time.ts';
 import { RATE_FUNCTIONS, type RangeFunction } from './functions-rate.ts';
-import { dropName, Steady } from './label-ops.ts';
+import { dropName } from './label-ops.ts';
 import {
   assertUnique,
   type MatrixPlan,
@@ -18,6 +18,7 @@ import {
   type VectorPlan,
 } from './plan.ts';
 import { planTimestamps } from './selectors.ts';
+import { Steady } from './steady.ts';
 
 /** The plans of a call's arguments; the type check has seen to their types. */
 export class Args {

@@ -3,18 +3,10 @@ import type { Sample } from '../model/queryable.ts';
 import type { BinaryNode, VectorMatching } from './ast.ts';
 import { type Dialect, dropsName } from './dialect.ts';
 import { evaluationError } from './errors.ts';
-import {
-  dropName,
-  formatLabels,
-  Grouping,
-  keyOf,
-  omit,
-  own,
-  pick,
-  SteadyPair,
-  withLabel,
-} from './label-ops.ts';
+import { Grouping } from './grouping.ts';
+import { dropName, formatLabels, keyOf, omit, own, pick, withLabel } from './label-ops.ts';
 import type { VectorPlan } from './plan.ts';
+import { SteadyPair } from './steady.ts';
 
 /** What a binary operator makes of two numbers; undefined where a comparison filters the sample out. */
 export type Combine = (left: number, right: number) => number | undefined;

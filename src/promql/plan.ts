@@ -29,6 +29,8 @@ export interface Window {
   readonly values: Float64Array;
   readonly start: number;
   readonly end: number;
+  /** No sample after this index is below the one before it; undefined where that is not known. */
+  readonly lastFall?: number;
 }
 
 /** The samples in (from, to], ms. */

@@ -27,6 +27,8 @@ export class Column {
   presence: Uint8Array | undefined;
   first = -1;
   last = -1;
+  /** Latest row whose sample is below the one before it, as far as known: rows after it are certain not to be. */
+  lastFall = -1;
   /** True once a series has stayed empty for a whole compaction. */
   #idle = false;
 
@@ -47,6 +49,8 @@ export class Column {
     else if (row > this.last + 1) this.#keepPresence();
     this.values[row] = value;
     if (this.presence !== undefined) this.presence[row] = SAMPLE;
+    // Next to a gap the row before may hold anything.
+    if (this.presence !== undefined || !(value >= this.values[row - 1]!)) this.lastFall = row;
     if (row > this.last) this.last = row;
   }
 
@@ -77,6 +81,7 @@ export class Column {
     this.presence?.copyWithin(0, row, this.last + 1);
     this.first = Math.max(0, this.first - row);
     this.last -= row;
+    this.lastFall -= row;
     this.presence?.fill(NONE, this.last + 1);
     this.#forgetPresence();
     return true;

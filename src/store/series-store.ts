@@ -151,10 +151,18 @@ export class SeriesStore implements Queryable {
     const end = this.#after(to);
     const views: SeriesView[] = [];
     if (start >= end) return views;
-    for (const { labels, values, presence, first, last } of this.#index.select(matchers)) {
+    for (const { labels, values, presence, first, last, lastFall } of this.#index.select(matchers)) {
       const own = { start: Math.max(start, first), end: Math.min(end, last + 1) };
       if (first < 0 || own.start >= own.end) continue;
-      views.push({ labels, times: this.#times, values, presence, start: own.start, end: own.end });
+      views.push({
+        labels,
+        times: this.#times,
+        values,
+        presence,
+        start: own.start,
+        end: own.end,
+        lastFall,
+      });
     }
     return views;
   }

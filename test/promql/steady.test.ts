@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Sample } from '../../src/model/queryable.ts';
 import { evaluateInstant } from '../../src/promql/evaluate.ts';
-import { Grouping } from '../../src/promql/label-ops.ts';
+import { Grouping } from '../../src/promql/grouping.ts';
 import { compile, type Expression } from '../../src/promql/promql.ts';
 import { SeriesStore } from '../../src/store/series-store.ts';
 

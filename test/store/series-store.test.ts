@@ -284,3 +284,42 @@ test('memory grows with use: nothing when empty, 8 bytes a sample and little mor
   }
   assert.ok(store.bytes <= 701 * 225 * 8, `${store.bytes} bytes when full`);
 });
+
+test('after the last fall that a view knows of, no sample is below the one before it', () => {
+  let seed = 7;
+  const lot = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return (seed >>> 16) % below;
+  };
+  const store = storeOf({ maxTicks: 12 });
+  let [value, steady] = [0, 0];
+  for (let tick = 0; tick < 3000; tick++) {
+    store.tick(tick);
+    const id = store.series(named('a'));
+    const what = lot(40);
+    if (what === 0) store.markStale(id);
+    else if (what !== 1) {
+      value = what === 2 ? lot(5) : what === 3 ? Number.NaN : (value || 0) + lot(4);
+      if (what === 4) store.set(id, value + 100);
+      store.set(id, value);
+    }
+    const [view] = store.select(byName('a'), tick - 6, tick);
+    if (view?.presence !== undefined || view === undefined) continue;
+    assert.ok(view.lastFall !== undefined);
+    if (view.lastFall <= view.start) steady++;
+    for (let at = Math.max(view.start, view.lastFall) + 1; at < view.end; at++)
+      assert.ok(view.values[at]! >= view.values[at - 1]!, `${at} at ${tick}`);
+  }
+  assert.ok(steady > 100, 'and most views know of none');
+});
+
+test('samples of labels that were seen before find their series, also when it was let go meanwhile', () => {
+  const store = storeOf({ maxTicks: 4 });
+  const labels = Object.freeze(named('a', { b: '' }));
+  for (let t = 0; t < 3; t++) store.append(t, [{ labels, value: t }]);
+  assert.equal(store.size, 1);
+  for (let t = 3; t < 20; t++) store.append(t, [{ labels: named('b'), value: t }]);
+  assert.deepEqual(all(store, 'a'), []);
+  store.append(20, [{ labels, value: 5 }]);
+  assert.deepEqual(all(store, 'a'), [[20, 5]]);
+});
