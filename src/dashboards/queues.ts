@@ -32,6 +32,76 @@ export const queues: DashboardSpec = {
       ],
     },
     {
+      title: 'In Redis',
+      panels: [
+        {
+          title: 'Waiting',
+          description: 'Jobs that could run now, as Redis has them, whoever works on the queue.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [
+            { expr: maxBy(QUEUE, series('queue.depth', ['queue_state="ready"'])), legend: QUEUE_LEGEND },
+          ],
+        },
+        {
+          title: 'Oldest waiting',
+          description: 'Age of the oldest job that is ready. Absent where the library keeps no time.',
+          kind: 'timeseries',
+          unit: 's',
+          targets: [{ expr: maxBy(QUEUE, series('queue.ready.oldest')), legend: QUEUE_LEGEND }],
+        },
+        {
+          title: 'Other states',
+          description:
+            'Jobs in flight, scheduled, to be tried again, failed for good, and blocked by others.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [
+            {
+              expr: maxBy(
+                [...QUEUE, 'queue_state'],
+                series('queue.depth', ['queue_state!~"ready|completed"']),
+              ),
+              legend: `${QUEUE_LEGEND} {{queue_state}}`,
+            },
+          ],
+        },
+        {
+          title: 'Overdue, orphaned',
+          description:
+            'Seconds that the first scheduled job is overdue; jobs in flight that no worker holds.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [
+            {
+              expr: maxBy(QUEUE, series('queue.scheduled.overdue')),
+              legend: `${QUEUE_LEGEND} overdue, s`,
+            },
+            { expr: maxBy(QUEUE, series('queue.active.orphaned')), legend: `${QUEUE_LEGEND} orphaned` },
+          ],
+        },
+        {
+          title: 'Workers',
+          description: 'Workers of the queue, in all processes.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [{ expr: maxBy(QUEUE, series('queue.workers')), legend: QUEUE_LEGEND }],
+        },
+        {
+          title: 'Polls',
+          description: 'What the last poll of each queue came to. Absent: nobody watches it.',
+          kind: 'timeseries',
+          unit: 'short',
+          targets: [
+            {
+              expr: maxBy([...QUEUE, 'queue_poll_outcome'], series('queue.poll.status')),
+              legend: `${QUEUE_LEGEND} {{queue_poll_outcome}}`,
+            },
+          ],
+        },
+      ],
+    },
+    {
       title: 'Latency',
       panels: [
         {

@@ -7,6 +7,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   'messaging.system': ['bullmq'],
   'messaging.operation.name': ['process'],
   'task.outcome': ['success', 'failure'],
+  'queue.state': ['ready', 'active', 'dead'],
   'task.retry': ['false', 'true'],
 };
 

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Cluster, Redis } from 'ioredis';
+import { targetOf } from '../../src/instrument/redis-connection.ts';
+
+const plain = { mode: 'standalone', db: 0, readFrom: 'primary' } as const;
+
+test('options of ioredis, and what stands for them', () => {
+  assert.deepEqual(targetOf({}), { ...plain, nodes: [{ host: '127.0.0.1', port: 6379 }] });
+  assert.deepEqual(targetOf({ host: 'h', port: '7000', db: 3, username: 'u', password: 'p', tls: true }), {
+    ...plain,
+    nodes: [{ host: 'h', port: 7000 }],
+    db: 3,
+    username: 'u',
+    password: 'p',
+    tls: {},
+  });
+  assert.deepEqual(targetOf({ path: '/run/redis.sock' }), { ...plain, nodes: [], path: '/run/redis.sock' });
+  assert.deepEqual(targetOf({ sentinels: [{ host: 's' }], name: 'main' }), {
+    ...plain,
+    mode: 'sentinel',
+    nodes: [{ host: 's', port: 26379 }],
+    master: 'main',
+  });
+  assert.equal(targetOf({ url: 'redis://host/1' }), 'redis://host/1');
+  const tls = { ca: Buffer.from('PEM'), servername: 'redis', rejectUnauthorized: false };
+  assert.deepEqual((targetOf({ host: 'h', tls }) as { tls: unknown }).tls, { ...tls, ca: 'PEM' });
+});
+
+test('clients and clusters of ioredis', (t) => {
+  const client = new Redis('redis://u:p@host:7001/2', { lazyConnect: true });
+  t.after(() => client.disconnect());
+  assert.deepEqual(targetOf(client), {
+    ...plain,
+    nodes: [{ host: 'host', port: 7001 }],
+    db: 2,
+    username: 'u',
+    password: 'p',
+  });
+  const cluster = new Cluster([{ host: 'a', port: 1 }], {
+    lazyConnect: true,
+    redisOptions: { password: 'p', tls: {} },
+  });
+  t.after(() => cluster.disconnect());
+  assert.deepEqual(targetOf(cluster), {
+    ...plain,
+    mode: 'cluster',
+    nodes: [{ host: 'a', port: 1 }],
+    password: 'p',
+    tls: {},
+  });
+});
+
+test('what cannot be told as plain data is not guessed, and never throws', () => {
+  const hostile = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('no');
+      },
+    },
+  );
+  for (const connection of [
+    undefined,
+    null,
+    'redis://x',
+    hostile,
+    { host: 'h', tls: { checkServerIdentity: () => undefined } },
+    { host: 'h', tls: { secureContext: {} } },
+    { host: 'h', natMap: { 'a:1': { host: 'b', port: 2 } } },
+    { isCluster: true, startupNodes: ['redis://a:1'] },
+  ])
+    assert.equal(targetOf(connection), undefined);
+});
