@@ -5,7 +5,7 @@ import { measureGrowth, measureMany } from './queues/cost.ts';
 import { measureLatency } from './queues/latency.ts';
 import { measureTruth } from './queues/truth.ts';
 
-export const CASES = ['truth', 'growth', 'many', 'latency'] as const;
+export const CASES = ['truth', 'cost', 'many', 'latency'] as const;
 
 /** What watching queues costs Redis and the agent, and whether what it says is true. */
 export const queues: Bench = async (options) => {
@@ -14,7 +14,7 @@ export const queues: Bench = async (options) => {
   const measured: Measured[] = [];
   await neighbours.sample();
   if (wanted('truth')) measured.push(...(await measureTruth(options)));
-  if (wanted('growth')) measured.push(...(await measureGrowth(options)));
+  if (wanted('cost')) measured.push(...(await measureGrowth(options)));
   await neighbours.sample();
   if (wanted('many')) measured.push(...(await measureMany(options)));
   if (wanted('latency')) measured.push(...(await measureLatency(options)));

@@ -50,7 +50,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
   const large = quick ? 100_000 : 1_000_000;
   const n = rounds ?? (quick ? 3 : 15);
   const polls = quick ? 100 : POLLS;
-  progress(`queues, growth: ${large} tasks are made`);
+  progress(`queues, cost: ${large} tasks are made`);
   const few = await watched(['q'], SMALL);
   const many = await watched(['q'], large);
   const ten = await watched(
@@ -66,7 +66,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
     for (const each of all) await redisCpu(each, 20);
     const costs = all.map((): number[] => []);
     for (let round = 0; round < n; round++) {
-      progress(`queues, growth: round ${round + 1} of ${n}`);
+      progress(`queues, cost: round ${round + 1} of ${n}`);
       for (const [at, each] of all.entries())
         costs[at]!.push(await redisCpu(each, at < 2 ? polls : Math.ceil(polls / 4)));
     }

@@ -29,6 +29,9 @@ test('wrong use ends with 2 and says what is wrong, before anything is measured'
 test('--help lists every bench and case', () => {
   const { status, stdout } = bench('--help');
   assert.equal(status, 0);
-  assert.match(stdout, /overhead \| detection \| rules \| all/);
-  assert.match(stdout, /noop, io, start, installed, block, tick, each, memory, growth, api, prometheus/);
+  assert.match(stdout, /overhead \| detection \| rules \| queues \| all/);
+  assert.match(
+    stdout,
+    /noop, io, start, installed, block, tick, each, memory, growth, api, prometheus, truth, cost, many, latency/,
+  );
 });
