@@ -7,8 +7,9 @@ import type { TypeNames } from './type-names.ts';
 const MAX_SERVERS = 500;
 /** A server writes its end of life 10 s ahead by its own clock. Members that lapsed longer ago than this are not looked at. */
 const LOOK_BACK_S = 3600;
-/** The clock of a server is compared with that of Redis every so many polls; less than this counts as none. */
-const COMPARE_EVERY = 12;
+/** Polls after which clocks are compared and descriptions of tasks are read again. */
+const AGAIN_EVERY = 12;
+/** A clock that differs by less is right. */
 const NO_DIFFERENCE_MS = 2000;
 
 /** One asynq server: a process has one of them as a rule. */
@@ -53,8 +54,8 @@ export class Fleet {
     const [list] = yield [['ZREVRANGEBYSCORE', `${this.#prefix}:servers`, '+inf', since, ...limit]];
     if (!Array.isArray(list)) return undefined;
     const members = this.#membersOf(list);
-    const compare = this.#polls++ % COMPARE_EVERY === 0;
-    const asks = (key: string) => compare || !this.#servers.has(key);
+    const again = this.#polls++ % AGAIN_EVERY === 0;
+    const asks = (key: string) => again || !this.#servers.has(key);
     const replies =
       members.size === 0
         ? []
@@ -86,6 +87,7 @@ export class Fleet {
         key: key.replace(':servers:', ':workers:'),
         activeWorkers: info.activeWorkers,
         before: this.#servers.get(key)?.flights ?? new Map(),
+        again,
       })),
       this.#names,
     );

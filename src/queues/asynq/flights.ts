@@ -28,11 +28,13 @@ export interface Listing {
   readonly activeWorkers: number;
   /** What it listed at the last poll. */
   readonly before: Flights;
+  /** Whether to read what is known already, too: a task that was retried at once is still there, but began anew. */
+  readonly again: boolean;
 }
 
 /**
- * The tasks in flight of some servers. A description has the payload in it, so each is fetched once, when its id is new, and only
- * where it is small.
+ * The tasks in flight of some servers. A description has the payload in it, so it is fetched when its id is new, seldom again, and
+ * only where it is small.
  *
  * @returns for each listing what it lists now; undefined where that is not known
  */
@@ -48,10 +50,10 @@ export function* readFlights(listings: readonly Listing[], names: TypeNames): Po
     found.set(listing, flights);
     for (const id of elements(lists[at]).flatMap((each) => text(each) ?? [])) {
       const known = listing.before.get(id);
-      flights.set(id, known ?? null);
-      if (known === undefined && fresh.length < MAX_READ) fresh.push({ listing, id });
+      const room = fresh.length < MAX_READ;
       // What there was no room to read has to look new again.
-      else if (known === undefined) flights.delete(id);
+      if (known !== undefined || room) flights.set(id, known ?? null);
+      if (room && (known === undefined || (known !== null && listing.again))) fresh.push({ listing, id });
     }
   }
   if (fresh.length > 0) yield* describe(fresh, found, names);

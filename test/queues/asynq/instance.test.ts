@@ -160,7 +160,7 @@ test('a member whose server is gone is asked for once', async () => {
   assert.equal(await asked(), 1);
 });
 
-test('descriptions are read once, large ones never, and what cannot be read is counted', async () => {
+test('descriptions are read once in a while, large ones never, and what cannot be read is counted', async () => {
   const now = await seconds();
   const { poll } = instance();
   const tasks = {
@@ -184,6 +184,17 @@ test('descriptions are read once, large ones never, and what cannot be read is c
   const second: Command[] = [];
   assert.equal((await poll(now, second))['q task.active small'], 1);
   assert.equal(second.filter(([name]) => name === 'HGET' || name === 'HSTRLEN').length, 0);
+});
+
+test('a task that was retried at once has its new start within a minute', async () => {
+  const now = await seconds();
+  const { poll } = instance();
+  await beat(redis, 'a', { now, tasks: { t: { type: 'x', queue: 'q', started: now - 100 } } });
+  assert.equal((await poll(now))['q task.active.oldest x'], 100);
+  await beat(redis, 'a', { now, tasks: { t: { type: 'x', queue: 'q', started: now } } });
+  const ages = [];
+  for (let i = 0; i < 12; i++) ages.push((await poll(now))['q task.active.oldest x']);
+  assert.deepEqual(ages.slice(-2), [100, 0]);
 });
 
 test('types beyond the cap fold into other', async () => {
