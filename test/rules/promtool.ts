@@ -7,6 +7,10 @@ export function promtoolMissing(): string | false {
 }
 
 export function promtool(...args: string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  return promtoolAt('promtool', ...args);
+}
+
+export function promtoolAt(program: string, ...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   return { status, output: stdout + stderr };
 }
