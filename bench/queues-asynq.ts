@@ -13,8 +13,6 @@ import type { BenchOptions } from './lib/bench.ts';
 import type { Measured } from './lib/figure.ts';
 import { quantile, spread } from './lib/stats.ts';
 
-export const ASYNQ_CASES = ['asynq_exporter_redis_cpu_ratio'] as const;
-
 const METRIC = 'asynq_exporter_redis_cpu_ratio';
 /** In Redis itself: a million round trips would take longer than the benchmark. Each task has a payload of 100 bytes. */
 const FILL = `
@@ -31,12 +29,12 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
 end`;
 const BATCH = 10_000;
 
-/** Where the million tasks are: ready, in one queue or in many, or in groups of 100,000 users that wait to be put together. */
+/** Where the million tasks are: ready, in one queue or in many, or in groups of 100,000 users that wait to be put together (of as many as there are tasks, with fewer). */
 const LOADS = [
   // No goal: a poll of one queue is mostly TIME, INFO and the lease, which many queues share.
   { name: 'ready in 1 queue', state: 'pending', queues: 1, goal: undefined },
   { name: 'ready in 100 queues', state: 'pending', queues: 100, goal: 10 },
-  { name: 'in 100,000 groups of 1 queue', state: 'aggregating', queues: 1, goal: 10 },
+  { name: 'in the groups of 1 queue', state: 'aggregating', queues: 1, goal: 10 },
 ] as const;
 
 /**
