@@ -21,13 +21,13 @@ const MAX_NAMES_BYTES = 1 << 17;
 const MAX_NAME = 200;
 const UNKNOWN = ['unknown', 'unknown', 'unknown'] as const;
 
-const HEAD = { bytes: 128, checked: 20 } as const;
+const HEAD = { bytes: 128, checked: 16 } as const;
 const U32 = {
   magic: 0,
   format: 1,
-  sequence: 2,
-  length: 3,
-  crc: 4,
+  length: 2,
+  crc: 3,
+  sequence: 4,
   identityLength: 5,
   namesLength: 6,
   runs: 7,

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Recorder } from '../../../src/agent/crashes/recorder.ts';
+import { Inbox } from '../../../src/bridge/inbox.ts';
+import { Outbox } from '../../../src/bridge/outbox.ts';
+import { createShared, END, I32, STATE } from '../../../src/bridge/protocol.ts';
+import { monotonicMs } from '../../../src/model/clock.ts';
+import { folder, identity, recordings } from './parts.ts';
+
+function setUp(path = folder(), isShared = false) {
+  const shared = createShared();
+  const outbox = new Outbox(shared, 100);
+  const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
+  const recorder = new Recorder({
+    folder: { path, isShared },
+    identity: identity(),
+    inboxes: () => [inbox],
+    resources: () => ({ rss: 5000, cpuMs: 70, oomKills: Number.NaN }),
+    wallClock: () => 1_700_000_000_000,
+  });
+  const drain = () => inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
+  const open = (jobId: string, task = 'resize'): number => {
+    const slot = outbox.open(outbox.taskId('test', 'images', task)!, jobId, 1, performance.now() - 400, '');
+    drain();
+    return slot;
+  };
+  const jobs = () => recordings(path).map(({ runs }) => runs.map(({ jobId }) => jobId));
+  return { path, shared, outbox, recorder, open, jobs };
+}
+
+test('there is a file from the first run on, which follows the runs', () => {
+  const { path, shared, outbox, recorder, open, jobs } = setUp();
+  recorder.tick(0);
+  assert.deepEqual(readdirSync(path), []);
+  const [first] = [open('1'), open('2')];
+  Atomics.store(shared.i32, I32.current, first);
+  recorder.tick(100);
+  assert.deepEqual(jobs(), [['1', '2']]);
+  const [recording] = recordings(path);
+  assert.equal(recording?.holder, 0);
+  assert.equal(recording?.resources.rss, 5000);
+  assert.equal(recording?.runs[0]?.task.task, 'resize');
+  const age = recording.resources.at - recording.runs[0].startedAt;
+  assert.ok(age >= 400 && age < 5000, `age ${age}`);
+  outbox.close(first);
+  open('3');
+  assert.deepEqual(jobs(), [['1', '2']]);
+  recorder.tick(200);
+  assert.deepEqual(jobs(), [['3', '2']]);
+  for (const slot of [0, 1]) outbox.close(slot);
+  recorder.tick(300);
+  assert.deepEqual(jobs(), [[]], 'a process with nothing in flight loses nothing');
+});
+
+test('usage is refreshed every second though no run begins or ends', () => {
+  const { path, outbox, recorder, open } = setUp();
+  const slot = open('1');
+  recorder.tick(0);
+  outbox.usage(slot, { cpuMs: 33, bytesIn: 1, bytesOut: 2, requests: 3 });
+  recorder.tick(900);
+  assert.equal(recordings(path)[0]?.runs[0]?.cpuMs, 0);
+  recorder.tick(1000);
+  assert.equal(recordings(path)[0]?.runs[0]?.cpuMs, 33);
+});
+
+test('an end in good order leaves nothing, one with runs in flight says how it came', () => {
+  const good = setUp();
+  good.outbox.close(good.open('1'));
+  good.recorder.tick(0);
+  good.open('2');
+  good.recorder.tick(100);
+  good.outbox.close(0);
+  Atomics.store(good.shared.i32, I32.endKind, END.exit);
+  good.recorder.end(200);
+  assert.deepEqual(readdirSync(good.path), []);
+
+  const bad = setUp();
+  bad.open('1');
+  Atomics.store(bad.shared.i32, I32.endKind, END.exception);
+  Atomics.store(bad.shared.i32, I32.endCode, 1);
+  bad.recorder.end(0);
+  assert.deepEqual(recordings(bad.path)[0]?.end, { kind: 'exception', code: 1 });
+  bad.outbox.close(0);
+  bad.recorder.tick(200);
+  assert.deepEqual(bad.jobs(), [['1']], 'the end was the last word');
+});
+
+test('where only Taskwarden stops, runs in flight are not lost', () => {
+  const { path, shared, recorder, open } = setUp();
+  open('1');
+  recorder.tick(0);
+  Atomics.store(shared.i32, I32.endKind, END.stopped);
+  recorder.end(100);
+  recorder.tick(2000);
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test('runs of a thread that has ended are its own business', () => {
+  const { shared, recorder, open, jobs } = setUp();
+  open('1');
+  recorder.tick(0);
+  Atomics.store(shared.i32, I32.state, STATE.closed);
+  recorder.tick(2000);
+  assert.deepEqual(jobs(), [[]]);
+});
+
+test('a file that somebody tidies up is made anew', () => {
+  const { path, recorder, open, jobs } = setUp();
+  open('1');
+  recorder.tick(0);
+  rmSync(path, { recursive: true });
+  open('2');
+  recorder.tick(10_000);
+  assert.deepEqual(jobs(), [['1', '2']]);
+});
+
+test('a folder that cannot be written is told, and tried again after a minute', () => {
+  const parent = folder();
+  const path = join(parent, 'state');
+  writeFileSync(path, 'in the way');
+  const { recorder, open, jobs } = setUp(path);
+  open('1');
+  assert.throws(() => recorder.tick(0), /ENOTDIR|EEXIST/);
+  recorder.tick(100);
+  recorder.tick(59_000);
+  rmSync(path);
+  recorder.tick(59_500);
+  assert.deepEqual(readdirSync(parent), []);
+  recorder.tick(60_000);
+  assert.deepEqual(jobs(), [['1']]);
+});
+
+test('a shared folder that others may write is not used', () => {
+  const path = join(folder(), 'open');
+  mkdirSync(path);
+  chmodSync(path, 0o777);
+  const { recorder, open } = setUp(path, true);
+  open('1');
+  assert.throws(
+    () => recorder.tick(0),
+    /not a folder of this user alone: runs in flight do not outlive a crash/,
+  );
+});
