@@ -147,22 +147,15 @@ export class SeriesStore implements Queryable {
   }
 
   select(matchers: readonly Matcher[], from: number, to: number): SeriesView[] {
-    const start = this.#after(from);
-    const end = this.#after(to);
+    const times = this.#times;
+    const after = this.#after(from);
+    const upTo = this.#after(to);
     const views: SeriesView[] = [];
-    if (start >= end) return views;
+    if (after >= upTo) return views;
     for (const { labels, values, presence, first, last, lastFall } of this.#index.select(matchers)) {
-      const own = { start: Math.max(start, first), end: Math.min(end, last + 1) };
-      if (first < 0 || own.start >= own.end) continue;
-      views.push({
-        labels,
-        times: this.#times,
-        values,
-        presence,
-        start: own.start,
-        end: own.end,
-        lastFall,
-      });
+      const start = Math.max(after, first);
+      const end = Math.min(upTo, last + 1);
+      if (first >= 0 && start < end) views.push({ labels, times, values, presence, start, end, lastFall });
     }
     return views;
   }
