@@ -124,6 +124,98 @@ export const TASK_METRICS = {
     quality:
       'Exact for ASCII payloads; others differ from bytes by their multi-byte characters. Unknown is left out.',
   },
+  'task.payload.growth': {
+    kind: 'gauge',
+    unit: '{exponent}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      "How a task's CPU time grows with the size of its payload: the exponent k of CPU ~ size^k. 1 is linear, 2 quadratic; absent " +
+      'until payloads of enough different sizes have been seen.',
+    quality:
+      'Estimate: slope of log CPU against log size over means of half-octaves of size. Fixed costs make it too low, never too high; ' +
+      'of CPU time that is sync_only where nothing better is known. The lower bound is task.payload.growth.lower.',
+  },
+  'task.payload.growth.lower': {
+    kind: 'gauge',
+    unit: '{exponent}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Lower bound of task.payload.growth (one-sided, 99.9 %): above 1.5 the task is more than linear in its input.',
+    quality: 'Estimate.',
+  },
+  'task.payload.outliers': {
+    kind: 'counter',
+    unit: '{run}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      "Runs whose payload was more than four times the 99th percentile of the task's own payloads before it.",
+    quality:
+      'Percentile of the last 10,000 to 20,000 runs, within 19 %; nothing counts before the 100th run.',
+  },
+  'task.handles.open': {
+    kind: 'gauge',
+    unit: '{handle}',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.handle.type'],
+    description:
+      'Handles opened in runs of the task and still open though the run ended more than handles.grace ago. task.handle.type: socket, ' +
+      'timer, server, child_process or worker. Pooled ones are left out: sockets of HTTP agents and undici, and whatever another run has used since.',
+    quality:
+      'Exact up to 10,000 open ones, a second late. What a client made in a run, that nobody has used since, counts; so do one-shot ' +
+      'timers longer than the grace. File handles are not seen: see task.file_descriptors.growth.',
+  },
+  'task.file_descriptors.growth': {
+    kind: 'gauge',
+    unit: '{file_descriptor}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'File descriptors that stay open after each run of the task, per run; absent until it can be told.',
+    quality:
+      "Estimate: regression of the process's descriptors on completed runs; the lower bound is task.file_descriptors.growth.lower.",
+  },
+  'task.file_descriptors.growth.lower': {
+    kind: 'gauge',
+    unit: '{file_descriptor}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Lower bound (4 standard errors) of task.file_descriptors.growth.',
+    quality: 'Estimate.',
+  },
+  'task.jobs.checked': {
+    kind: 'counter',
+    unit: '{job}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Job objects that were looked for three full collections after the end of their run. What share of them is still there is ' +
+      'task.jobs.retained by this.',
+    quality: 'A sample: at most 100 of a task and 1000 in all at a time.',
+  },
+  'task.jobs.retained': {
+    kind: 'counter',
+    unit: '{job}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Job objects of that sample that were still reachable: the task, or a library, keeps jobs that are done.',
+    quality: 'Exact for the sample. A worker that idles may keep its last job.',
+  },
+  'task.duplicates': {
+    kind: 'counter',
+    unit: '{run}',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.duplicate.type'],
+    description:
+      'Runs of a job that runs in this process already (task.duplicate.type concurrent), or that has succeeded in it before (repeated). ' +
+      'Retries of a failed attempt are none, nor is a new job under an old id where the library keeps when a job was made.',
+    quality:
+      'Within this process. concurrent is exact; repeated knows about the last 16,000 successes, and takes one job for another in less than ' +
+      'one of 10^12 runs.',
+  },
   'task.memory.retained': {
     kind: 'gauge',
     unit: 'By',
