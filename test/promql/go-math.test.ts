@@ -39,7 +39,6 @@ test('logarithms are those of Go', () => {
     [0.1, -3.321928094887362, -0.9999999999999999],
     [8, 3, 0.9030899869919435],
     [1023, 9.99859042974533, 3.0098756337121597],
-    [5e-324, -1074, -323.30621534311575],
     [0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY],
     [-1, Number.NaN, Number.NaN],
   ] as const;
