@@ -13,4 +13,3 @@ export {
   type Series,
   type Value,
 } from './evaluate.ts';
-export { V2 } from './v2.ts';

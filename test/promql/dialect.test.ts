@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compile, type Dialect, evaluateInstant, V2, V3 } from '../../src/promql/promql.ts';
+import { compile, type Dialect, evaluateInstant, V3 } from '../../src/promql/promql.ts';
+import { V2 } from '../../src/promql/v2.ts';
 import { SeriesStore } from '../../src/store/series-store.ts';
 
 /** A sample a minute: `a` counts from 0, `b` has a huge value and its opposite. */

@@ -6,9 +6,9 @@ import {
   type EvaluateOptions,
   evaluateInstant,
   evaluateRange,
-  V2,
   V3,
 } from '../../../src/promql/promql.ts';
+import { V2 } from '../../../src/promql/v2.ts';
 import type { SeriesStore } from '../../../src/store/series-store.ts';
 import { Expressions } from './expressions.ts';
 import { type Answer, type Asked, askPromtool, type Query } from './promtool.ts';

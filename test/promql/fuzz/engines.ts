@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { type Dialect, V2, V3 } from '../../../src/promql/promql.ts';
+import { type Dialect, V3 } from '../../../src/promql/promql.ts';
+import { V2 } from '../../../src/promql/v2.ts';
 import { promtool3Built } from '../../helpers/go-programs.ts';
 
 /** A promtool to compare with, and what is to be equal to it. */
