@@ -63,6 +63,7 @@ export class RuleFiles {
     if (patterns.length === 0) return;
     const onBlind = (error: unknown): void =>
       say('warn', `changes of rule files are noticed late, as a folder cannot be watched: ${String(error)}`);
-    guard('rule watch', () => new RuleWatch({ patterns, cwd, onChange, onBlind }));
+    const caught = (run: () => void): void => guard('rule watch', run);
+    caught(() => void new RuleWatch({ patterns, cwd, onChange, guard: caught, onBlind }));
   }
 }

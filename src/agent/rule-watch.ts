@@ -16,6 +16,8 @@ export interface RuleWatchOptions {
   readonly patterns: readonly string[];
   readonly cwd: string;
   readonly onChange: () => void;
+  /** Runs what a timer starts: it catches what the file system throws. */
+  readonly guard: (check: () => void) => void;
   /** Told once: changes in some folder are noticed late. */
   readonly onBlind: (error: unknown) => void;
 }
@@ -42,9 +44,11 @@ export class RuleWatch {
     this.#since ??= performance.now();
     const left = this.#since + PATIENCE_MS - performance.now();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#check(), Math.max(0, Math.min(QUIET_MS, left)));
+    this.#timer = setTimeout(this.#checkGuarded, Math.max(0, Math.min(QUIET_MS, left)));
     this.#timer.unref();
   }
+
+  readonly #checkGuarded = (): void => this.#options.guard(() => this.#check());
 
   #check(): void {
     this.#since = undefined;
@@ -97,7 +101,7 @@ export class RuleWatch {
 
   #lookNowAndThen(error: unknown): void {
     if (this.#poll !== undefined) return;
-    this.#poll = setInterval(() => this.#check(), POLL_MS);
+    this.#poll = setInterval(this.#checkGuarded, POLL_MS);
     this.#poll.unref();
     this.#options.onBlind(error);
   }

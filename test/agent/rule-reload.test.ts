@@ -224,9 +224,44 @@ test('where there are too many folders, this is told once, and files are looked 
     patterns: ['**/*.yaml'],
     cwd: folder,
     onChange: () => {},
+    guard: (check) => check(),
     onBlind: (error) => blind.push(String(error)),
   });
   assert.deepEqual(blind, ['Error: more than 100 folders']);
+});
+
+test('what the file system throws later is caught, and the next change is noticed', async () => {
+  write('r.yaml', '');
+  const signs: string[] = [];
+  let sign = (): void => {};
+  const next = () => new Promise<void>((resolve) => (sign = resolve));
+  new RuleWatch({
+    patterns: ['r.yaml'],
+    cwd: folder,
+    onChange: () => {
+      signs.push('changed');
+      sign();
+    },
+    guard: (check) => {
+      try {
+        check();
+      } catch (error) {
+        signs.push((error as NodeJS.ErrnoException).code ?? '');
+        sign();
+      }
+    },
+    onBlind: (error) => assert.fail(String(error)),
+  });
+  const noticed = next();
+  symlinkSync('r.yaml', join(folder, 'circle'));
+  renameSync(join(folder, 'circle'), join(folder, 'r.yaml'));
+  await noticed;
+  assert.deepEqual(signs, ['ELOOP']);
+  const again = next();
+  rmSync(join(folder, 'r.yaml'));
+  write('r.yaml', 'groups: []');
+  await again;
+  assert.deepEqual(signs, ['ELOOP', 'changed']);
 });
 
 test('links in a circle come to an end', () => {
