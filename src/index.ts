@@ -1,4 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
+import { EventFile } from './bridge/event-file.ts';
 import { oldSpaceLimit } from './bridge/heap-limit.ts';
 import { startHeartbeat } from './bridge/heartbeat.ts';
 import { Outbox } from './bridge/outbox.ts';
@@ -66,7 +67,8 @@ function instrument(
   agent: AgentLink,
   { onError, warn }: { onError: (part: string, error: unknown) => void; warn: (text: string) => void },
 ): Running {
-  const outbox = new Outbox(shared, config.maxTasks);
+  const events = config.recorder === 'event' && isMainThread ? new EventFile(shared) : undefined;
+  const outbox = new Outbox(shared, config.maxTasks, events);
   const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions });
   const sdk = new Sdk({
     version: VERSION,

@@ -1,3 +1,4 @@
+import type { EventFile } from './event-file.ts';
 import {
   COLLECTION,
   CPU_QUALITIES,
@@ -62,15 +63,18 @@ const MAX_EXTRA_BYTES = 16_384;
 export class Outbox {
   readonly shared: Shared;
   readonly #maxTasks: number;
+  readonly #events: EventFile | undefined;
   readonly #taskIds = new Map<string, Map<string, Map<string, number>>>();
   #taskCount = 0;
   readonly #free: Int32Array = Int32Array.from({ length: SLOT_COUNT }, (_, i) => SLOT_COUNT - 1 - i);
   #freeCount: number = SLOT_COUNT;
   #queuesOverCap = 0;
 
-  constructor(shared: Shared, maxTasks: number) {
+  /** @param events where runs are written as they begin and end; nowhere if left out */
+  constructor(shared: Shared, maxTasks: number, events?: EventFile) {
     this.shared = shared;
     this.#maxTasks = maxTasks;
+    this.#events = events;
   }
 
   /**
@@ -101,6 +105,7 @@ export class Outbox {
     const id = this.#taskCount;
     if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
     this.#taskCount++;
+    this.#events?.named(id, key);
     const queues = this.#taskIds.get(key.framework) ?? new Map<string, Map<string, number>>();
     this.#taskIds.set(key.framework, queues);
     const tasks = queues.get(key.queue) ?? new Map<string, number>();
@@ -126,6 +131,7 @@ export class Outbox {
     if (trace !== '') bytes.write(trace, at + SLOT.trace, trace.length, 'latin1');
     i32[(at + SLOT.idLength) >> 2] = bytes.write(jobId, at + SLOT.id, MAX_ID_BYTES, 'utf8');
     Atomics.add(i32, (at + SLOT.generation) >> 2, 1);
+    this.#events?.opened(slot);
     return slot;
   }
 
@@ -145,6 +151,7 @@ export class Outbox {
   close(slot: number): void {
     if (slot < 0) return;
     Atomics.add(this.shared.i32, (slotAt(slot) + SLOT.generation) >> 2, 1);
+    this.#events?.closed(slot);
     this.#free[this.#freeCount++] = slot;
   }
 

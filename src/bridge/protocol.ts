@@ -53,6 +53,8 @@ export const I32 = {
   endCode: 241,
   /** Number of the signal by which the process was told to stop, though it listens to it itself. */
   stopSignal: 242,
+  /** Agent: file descriptor of the flight recorder's file, for runs that are to be written at once; 0 for none. */
+  eventFd: 243,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;

@@ -4,7 +4,8 @@ import type { StateFolder } from '../../config/state-dir.ts';
 import type { ProcessId } from '../process-id.ts';
 import { checkFolder, namesIn } from '../state-files.ts';
 import { fileName, type Machine, type NamedProcess, parseName, shortBoot } from './identity.ts';
-import { REGION_BYTES, type Recording, readRecording } from './recording.ts';
+import { MAX_FILE_BYTES, type Recording } from './layout.ts';
+import { readRecording } from './read-recording.ts';
 
 /** A process of which it cannot be seen whether it runs is dead when its file has not been written for so long, ms. */
 const SILENT_MS = 60_000;
@@ -126,7 +127,7 @@ export class Claims {
 function read(path: string): Recording | undefined {
   try {
     const found = lstatSync(path);
-    return found.isFile() && found.size <= 2 * REGION_BYTES ? readRecording(readFileSync(path)) : undefined;
+    return found.isFile() && found.size <= MAX_FILE_BYTES ? readRecording(readFileSync(path)) : undefined;
   } catch {
     // A file that somebody has written on purpose may be wrong in any way.
     return undefined;

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { RunReference } from '../../model/alert.ts';
 import { fingerprint } from '../../rules/fingerprint.ts';
-import type { End, RecordedRun, Recording, Resources } from './recording.ts';
+import type { End, RecordedRun, Recording, Resources } from './layout.ts';
 
 /** How a process died; docs/crashes.md says how each is told. */
 export type Cause =

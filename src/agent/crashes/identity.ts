@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { findControlGroups } from '../../host/cgroup-paths.ts';
 import { KernelFiles } from '../../host/files.ts';
 import { ownProcess } from '../process-id.ts';
-import type { Identity } from './recording.ts';
+import type { Identity } from './layout.ts';
 
 /** The machine as a process sees it. */
 export interface Machine {

@@ -28,5 +28,6 @@ export function openRecorder(
     const { user, system } = process.cpuUsage();
     return { rss: process.memoryUsage.rss(), cpuMs: (user + system) / 1000, oomKills: group.oomKills() };
   };
-  return new Recorder({ folder, identity, inboxes, resources, wallClock });
+  const events = config.recorder === 'event';
+  return new Recorder({ folder, events, identity, inboxes, resources, wallClock });
 }

@@ -1,18 +1,13 @@
 import { closeSync, fstatSync, openSync, rmSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
+import { EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
 import { END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
 import type { StateFolder } from '../../config/state-dir.ts';
 import { checkFolder, makeFolder } from '../state-files.ts';
 import { fileName } from './identity.ts';
-import {
-  END_KINDS,
-  type End,
-  type Identity,
-  RecordingWriter,
-  type Resources,
-  type RunToRecord,
-} from './recording.ts';
+import { END_KINDS, type End, type Identity, type Resources } from './layout.ts';
+import { RecordingWriter, type RunToRecord } from './recording.ts';
 
 /** How often a recording is made while runs are in flight though none began or ended, ms: their usage and ages. */
 const REFRESH_MS = 1000;
@@ -30,6 +25,8 @@ export interface RecorderOptions {
   readonly inboxes: () => readonly Inbox[];
   /** Of the whole process, as of now. `heapUsed` and `heapLimit` of the main thread are added. */
   readonly resources: () => Omit<Resources, 'at' | 'heapUsed' | 'heapLimit'>;
+  /** Whether the main thread writes its own runs as well, as they begin and end. */
+  readonly events?: boolean;
   /** ms since the Unix epoch. */
   readonly wallClock: () => number;
 }
@@ -66,7 +63,16 @@ export class Recorder {
       bytesIn: 0,
       bytesOut: 0,
     };
-    this.#run = { ...nothing, from: new Uint8Array(), traceAt: 0, traceLength: 0, idAt: 0, idLength: 0 };
+    this.#run = {
+      ...nothing,
+      from: new Uint8Array(),
+      traceAt: 0,
+      traceLength: 0,
+      idAt: 0,
+      idLength: 0,
+      slot: -1,
+      generation: 0,
+    };
   }
 
   /**
@@ -78,7 +84,7 @@ export class Recorder {
   tick(now: number): void {
     if (this.#isOver || now < this.#pausedUntil) return;
     const { any, inFlight } = this.#look();
-    if (!inFlight && this.#fd === undefined) return;
+    if (!inFlight && this.#fd === undefined && !this.#options.events) return;
     const silence = now - this.#writtenAt;
     const isDue = this.#isEmpty && !inFlight ? silence >= KEEP_MS : any || silence >= REFRESH_MS;
     if (isDue) this.#attempt(now, undefined);
@@ -137,15 +143,13 @@ export class Recorder {
 
   /** Opens the file, also anew where somebody has removed it, as those do who tidy the temporary files up. */
   #keep(now: number): void {
-    if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) {
-      closeSync(this.#fd);
-      this.#fd = undefined;
-    }
+    if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) this.#close();
     if (this.#fd === undefined) {
       const { folder } = this.#options;
       makeFolder(folder.path);
       checkFolder(folder, 'runs in flight do not outlive a crash');
       this.#fd = openSync(this.#path, 'w', 0o600);
+      if (this.#options.events) this.#shareFile(this.#fd);
     }
     this.#keptAt = now;
   }
@@ -158,7 +162,7 @@ export class Recorder {
     let holder: number | undefined;
     for (const inbox of this.#options.inboxes()) {
       if (inbox.closed) continue;
-      const holding = this.#collect(inbox, inbox === main ? current : -1);
+      const holding = this.#collect(inbox, inbox === main, current);
       if (holding !== undefined) holder = holding;
     }
     const { f64, i32 } = main.shared;
@@ -169,13 +173,16 @@ export class Recorder {
       heapLimit: f64[F64.heapLimit]!,
     };
     const stopSignal = Atomics.load(i32, I32.stopSignal);
-    const { parts, at } = this.#writer.finish({ resources, holder, end, stopSignal });
+    // Where the main thread's own writing has failed, what it has written is of the past.
+    const isShared = Atomics.load(i32, I32.eventFd) !== 0;
+    const origin = isShared ? this.#options.wallClock() - main.now() : Number.NaN;
+    const { parts, at } = this.#writer.finish({ resources, holder, end, stopSignal, origin });
     writevSync(this.#fd, parts, at);
     this.#isEmpty = this.#writer.runs === 0;
   }
 
-  /** Records the runs of a thread. @returns the index of the run in the slot `current` */
-  #collect(inbox: Inbox, current: number): number | undefined {
+  /** Records the runs of a thread. @returns the index of the run in the main thread's slot `current` */
+  #collect(inbox: Inbox, isMain: boolean, current: number): number | undefined {
     const { i32, f64, bytes } = inbox.shared;
     const run = this.#run;
     const origin = this.#options.wallClock() - inbox.now();
@@ -199,9 +206,11 @@ export class Recorder {
       run.traceLength = i32[(at + SLOT.traceLength) >> 2]!;
       run.idAt = at + SLOT.id;
       run.idLength = i32[(at + SLOT.idLength) >> 2]!;
+      run.slot = isMain ? slot : -1;
+      run.generation = generation;
       const index = this.#writer.add(run);
       if (Atomics.load(i32, at >> 2) !== generation) this.#writer.takeBack(index);
-      else if (slot === current && index >= 0) holder = index;
+      else if (isMain && slot === current && index >= 0) holder = index;
     }
     return holder;
   }
@@ -217,10 +226,37 @@ export class Recorder {
       : { kind: END_KINDS[kind - 1]!, code: Atomics.load(i32, I32.endCode) };
   }
 
+  /** Has the main thread write into the file too, which then holds what is in flight already. */
+  #shareFile(fd: number): void {
+    const main = this.#options.inboxes()[0];
+    if (main === undefined) return;
+    const events = new EventFile(main.shared);
+    const { i32 } = main.shared;
+    Atomics.store(i32, I32.eventFd, fd);
+    for (const [id, task] of main.tasks.entries()) if (task !== undefined) events.named(id, task);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      let generation: number;
+      // Until what was written is what is there: the main thread may have written its end before.
+      do {
+        generation = Atomics.load(i32, slotAt(slot) >> 2);
+        if ((generation & 1) === 1) events.opened(slot);
+      } while (Atomics.load(i32, slotAt(slot) >> 2) !== generation);
+      if (generation === 0) break;
+    }
+  }
+
+  /** The main thread may be about to write into a file of events: its number must not become another file's. */
+  #close(): void {
+    if (this.#fd === undefined) return;
+    const main = this.#options.inboxes()[0];
+    if (main !== undefined) Atomics.store(main.shared.i32, I32.eventFd, 0);
+    if (!this.#options.events) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
   #forget(): void {
     if (this.#fd === undefined) return;
-    closeSync(this.#fd);
-    this.#fd = undefined;
+    this.#close();
     this.#isEmpty = true;
     rmSync(this.#path, { force: true });
   }

@@ -1,121 +1,32 @@
 import { crc32 } from 'node:zlib';
 import type { TaskKey } from '../../bridge/protocol.ts';
+import {
+  END_KINDS,
+  type End,
+  F64,
+  FORMAT,
+  HEAD,
+  I32,
+  type Identity,
+  MAGIC,
+  MAX_RUNS,
+  REGION_BYTES,
+  type Resources,
+  RUN,
+  U32,
+} from './layout.ts';
 
-/**
- * The file of a flight recorder: two regions written in turn, of which the younger whole one counts, since a process that is killed
- * may stop in the middle of a write. A region is
- *
- *     head (128 bytes) | identity (JSON) | names of tasks (JSON) | runs in flight
- *
- * Numbers are in the machine's byte order: a file is read on the host that wrote it.
- */
-const MAGIC = 0x54574652;
-const FORMAT = 1;
-
-/** Bytes from one region to the other, and so the most that a region may have. The file is sparse. */
-export const REGION_BYTES = 1 << 19;
-/** Runs that one recording holds; further ones are counted. */
-export const MAX_RUNS = 1024;
 /** Bytes that the names of tasks may take, as JSON. */
 const MAX_NAMES_BYTES = 1 << 17;
 const MAX_NAME = 200;
-const UNKNOWN = ['unknown', 'unknown', 'unknown'] as const;
-
-const HEAD = { bytes: 128, checked: 16 } as const;
-const U32 = {
-  magic: 0,
-  format: 1,
-  length: 2,
-  crc: 3,
-  sequence: 4,
-  identityLength: 5,
-  namesLength: 6,
-  runs: 7,
-} as const;
-const F64 = { at: 4, rss: 5, heapUsed: 6, heapLimit: 7, cpuMs: 8, oomKills: 9 } as const;
-const I32 = { endKind: 20, endCode: 21, stopSignal: 22, holder: 23, more: 24 } as const;
-const RUN = {
-  start: 0,
-  cpuMs: 8,
-  bytesIn: 16,
-  bytesOut: 24,
-  task: 32,
-  attempt: 36,
-  requests: 40,
-  traceLength: 44,
-  idLength: 48,
-  bytes: 56,
-} as const;
-
-/** Who is recorded. */
-export interface Identity {
-  readonly host: string;
-  /** Of the machine's start; '' where the system does not tell. */
-  readonly boot: string;
-  /** Within which the pid means something; '' where the system does not tell. */
-  readonly pidNamespace: string;
-  readonly pid: number;
-  /** Ticks from the machine's start to the process's; 0 where the system does not tell. */
-  readonly start: number;
-  /** ms since the Unix epoch. */
-  readonly startedAt: number;
-  readonly service: string;
-  /** Folder of its control group for memory; '' where there is none. */
-  readonly group: string;
-  /** `PID-START` of the `taskwarden run` that watches the process; '' without one. */
-  readonly supervisor: string;
-}
-
-/** How a process ended, as far as it could say so itself. `code` is an exit code or the number of a signal. */
-export interface End {
-  readonly kind: 'exit' | 'exception' | 'signal';
-  readonly code: number;
-}
-export const END_KINDS = ['exit', 'exception', 'signal'] as const satisfies readonly End['kind'][];
-
-/** The process as a whole: bytes, ms of CPU time, ms since the Unix epoch. Figures that are not known are NaN. */
-export interface Resources {
-  readonly at: number;
-  readonly rss: number;
-  readonly heapUsed: number;
-  readonly heapLimit: number;
-  readonly cpuMs: number;
-  /** Kills that the kernel made in the process's control group for want of memory, since the group is there. */
-  readonly oomKills: number;
-}
-
-export interface RecordedRun {
-  readonly task: TaskKey;
-  readonly jobId: string;
-  readonly attempt: number;
-  /** ms since the Unix epoch. */
-  readonly startedAt: number;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly cpuMs: number;
-  readonly requests: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
-export interface Recording {
-  readonly identity: Identity;
-  readonly resources: Resources;
-  readonly runs: readonly RecordedRun[];
-  /** Runs in flight for which there was no room. */
-  readonly more: number;
-  /** The run that held the main thread, as an index into `runs`; undefined where that is not known. */
-  readonly holder: number | undefined;
-  readonly end: End | undefined;
-  /** Number of the signal by which the process had been told to stop; 0 for none. */
-  readonly stopSignal: number;
-}
 
 export interface Closing {
   readonly resources: Resources;
   readonly holder: number | undefined;
   readonly end: End | undefined;
   readonly stopSignal: number;
+  /** Where the main thread writes its runs itself: what its performance.now() counts from, ms since the Unix epoch. Otherwise NaN. */
+  readonly origin: number;
 }
 
 /** A run as the recorder finds it: its ids are copied as bytes. */
@@ -133,6 +44,9 @@ export interface RunToRecord {
   readonly traceLength: number;
   readonly idAt: number;
   readonly idLength: number;
+  /** Its place in the main thread's table; -1 for a run of another thread. */
+  readonly slot: number;
+  readonly generation: number;
 }
 
 /** Writes recordings into one buffer, again and again. */
@@ -191,6 +105,8 @@ export class RecordingWriter {
     i32[(at + RUN.requests) >> 2] = run.requests;
     i32[(at + RUN.traceLength) >> 2] = run.traceLength;
     i32[(at + RUN.idLength) >> 2] = run.idLength;
+    i32[(at + RUN.slot) >> 2] = run.slot;
+    i32[(at + RUN.generation) >> 2] = run.generation;
     const text = at + RUN.bytes;
     this.#buffer.set(run.from.subarray(run.traceAt, run.traceAt + run.traceLength), text);
     this.#buffer.set(run.from.subarray(run.idAt, run.idAt + run.idLength), text + run.traceLength);
@@ -208,7 +124,7 @@ export class RecordingWriter {
   }
 
   /** The parts of the region, to be written one after the other at `at`, a byte offset of the file. */
-  finish({ resources, holder, end, stopSignal }: Closing): {
+  finish({ resources, holder, end, stopSignal, origin }: Closing): {
     readonly parts: readonly Buffer[];
     readonly at: number;
   } {
@@ -228,6 +144,7 @@ export class RecordingWriter {
     u32[U32.runs] = this.#runs;
     for (const name of ['at', 'rss', 'heapUsed', 'heapLimit', 'cpuMs', 'oomKills'] as const)
       f64[F64[name]] = resources[name];
+    f64[F64.origin] = origin;
     i32[I32.endKind] = end === undefined ? 0 : 1 + END_KINDS.indexOf(end.kind);
     i32[I32.endCode] = end?.code ?? 0;
     i32[I32.stopSignal] = stopSignal;
@@ -258,87 +175,6 @@ export class RecordingWriter {
     this.#i32 = new Int32Array(larger.buffer, 0, larger.length >> 2);
     this.#f64 = new Float64Array(larger.buffer, 0, larger.length >> 3);
   }
-}
-
-/** The younger whole recording of a file; undefined where there is none, which is so of a file of another make too. */
-export function readRecording(file: Buffer): Recording | undefined {
-  const [one, other] = [readRegion(file.subarray(0, REGION_BYTES)), readRegion(file.subarray(REGION_BYTES))];
-  if (one === undefined || other === undefined) return (one ?? other)?.recording;
-  return (one.sequence > other.sequence ? one : other).recording;
-}
-
-function readRegion(bytes: Buffer): { readonly sequence: number; readonly recording: Recording } | undefined {
-  if (bytes.length < HEAD.bytes) return undefined;
-  // A copy, as typed arrays want their place aligned.
-  const region = Buffer.from(new Uint8Array(bytes).buffer);
-  const u32 = new Uint32Array(region.buffer, 0, region.length >> 2);
-  const length = u32[U32.length]!;
-  if (u32[U32.magic] !== MAGIC || u32[U32.format] !== FORMAT || length > region.length || length < HEAD.bytes)
-    return undefined;
-  if (crc32(region.subarray(HEAD.checked, length)) !== u32[U32.crc]) return undefined;
-  const namesAt = HEAD.bytes + u32[U32.identityLength]!;
-  const runsAt = namesAt + u32[U32.namesLength]!;
-  const i32 = new Int32Array(region.buffer, 0, region.length >> 2);
-  const f64 = new Float64Array(region.buffer, 0, region.length >> 3);
-  const names = JSON.parse(region.toString('utf8', namesAt, runsAt)) as [string, string, string][];
-  const holder = i32[I32.holder]!;
-  const kind = END_KINDS[i32[I32.endKind]! - 1];
-  return {
-    sequence: u32[U32.sequence]!,
-    recording: {
-      identity: JSON.parse(region.toString('utf8', HEAD.bytes, namesAt)) as Identity,
-      resources: {
-        at: f64[F64.at]!,
-        rss: f64[F64.rss]!,
-        heapUsed: f64[F64.heapUsed]!,
-        heapLimit: f64[F64.heapLimit]!,
-        cpuMs: f64[F64.cpuMs]!,
-        oomKills: f64[F64.oomKills]!,
-      },
-      runs: readRuns({ region, i32, f64 }, runsAt, u32[U32.runs]!, names),
-      more: i32[I32.more]!,
-      holder: holder < 0 ? undefined : holder,
-      end: kind === undefined ? undefined : { kind, code: i32[I32.endCode]! },
-      stopSignal: i32[I32.stopSignal]!,
-    },
-  };
-}
-
-interface Views {
-  readonly region: Buffer;
-  readonly i32: Int32Array;
-  readonly f64: Float64Array;
-}
-
-function readRuns(
-  { region, i32, f64 }: Views,
-  from: number,
-  count: number,
-  names: readonly (readonly [string, string, string])[],
-): RecordedRun[] {
-  const runs: RecordedRun[] = [];
-  let at = from;
-  for (let i = 0; i < count; i++) {
-    const [word, double, textAt] = [at >> 2, at >> 3, at + RUN.bytes];
-    const idAt = textAt + i32[word + (RUN.traceLength >> 2)]!;
-    const end = idAt + i32[word + (RUN.idLength >> 2)]!;
-    const trace = region.toString('latin1', textAt, idAt);
-    const [framework, queue, task] = names[i32[word + (RUN.task >> 2)]!] ?? UNKNOWN;
-    runs.push({
-      task: { framework, queue, task },
-      jobId: region.toString('utf8', idAt, end),
-      attempt: i32[word + (RUN.attempt >> 2)]!,
-      startedAt: f64[double + (RUN.start >> 3)]!,
-      traceId: trace.slice(0, 32),
-      spanId: trace.slice(32),
-      cpuMs: f64[double + (RUN.cpuMs >> 3)]!,
-      requests: i32[word + (RUN.requests >> 2)]!,
-      bytesIn: f64[double + (RUN.bytesIn >> 3)]!,
-      bytesOut: f64[double + (RUN.bytesOut >> 3)]!,
-    });
-    at = textAt + ((end - textAt + 7) & ~7);
-  }
-  return runs;
 }
 
 function checksum(parts: readonly Buffer[]): number {

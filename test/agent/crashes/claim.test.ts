@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type ClaimOptions, Claims } from '../../../src/agent/crashes/claim.ts';
 import { fileName } from '../../../src/agent/crashes/identity.ts';
-import type { Identity } from '../../../src/agent/crashes/recording.ts';
+import type { Identity } from '../../../src/agent/crashes/layout.ts';
 import { fileOf, folder, identity } from './parts.ts';
 
 const HERE = { host: 'here', boot: 'abcdef01-2345', pidNamespace: 'pid:[1]' };

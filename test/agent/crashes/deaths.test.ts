@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { crashOf } from '../../../src/agent/crashes/crash.ts';
 import { Deaths } from '../../../src/agent/crashes/deaths.ts';
-import { readRecording } from '../../../src/agent/crashes/recording.ts';
+import { readRecording } from '../../../src/agent/crashes/read-recording.ts';
 import { fileOf, folder, identity } from './parts.ts';
 
 const OPTIONS = { deaths: 3, taskDeaths: 5, window: 86_400_000 };

@@ -2,12 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type Identity,
-  type Recording,
-  RecordingWriter,
-  readRecording,
-} from '../../../src/agent/crashes/recording.ts';
+import type { Identity, Recording } from '../../../src/agent/crashes/layout.ts';
+import { readRecording } from '../../../src/agent/crashes/read-recording.ts';
+import { RecordingWriter } from '../../../src/agent/crashes/recording.ts';
 import type { TaskKey } from '../../../src/bridge/protocol.ts';
 
 export const RESIZE: TaskKey = { framework: 'test', queue: 'images', task: 'resize' };
@@ -40,7 +37,15 @@ export function folder(): string {
 export function runToRecord(jobId: string, task = RESIZE, trace = '') {
   const from = Buffer.from(trace + jobId);
   const traceLength = trace.length;
-  const place = { from, traceAt: 0, traceLength, idAt: traceLength, idLength: from.length - traceLength };
+  const place = {
+    from,
+    traceAt: 0,
+    traceLength,
+    idAt: traceLength,
+    idLength: from.length - traceLength,
+    slot: -1,
+    generation: 0,
+  };
   return { task, startedAt: 1500, attempt: 2, cpuMs: 12.5, requests: 3, bytesIn: 10, bytesOut: 20, ...place };
 }
 
@@ -54,6 +59,7 @@ export function fileOf(who: Identity, jobs: readonly string[]): Buffer {
     holder: undefined,
     end: undefined,
     stopSignal: 0,
+    origin: Number.NaN,
   });
   return Buffer.concat([Buffer.alloc(at), ...parts]);
 }

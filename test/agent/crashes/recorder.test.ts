@@ -3,20 +3,22 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Recorder } from '../../../src/agent/crashes/recorder.ts';
+import { EventFile } from '../../../src/bridge/event-file.ts';
 import { Inbox } from '../../../src/bridge/inbox.ts';
 import { Outbox } from '../../../src/bridge/outbox.ts';
 import { createShared, END, I32, STATE } from '../../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../../src/model/clock.ts';
 import { folder, identity, recordings } from './parts.ts';
 
-function setUp(path = folder(), isShared = false) {
+function setUp(path = folder(), { isShared = false, events = false } = {}) {
   const shared = createShared();
-  const outbox = new Outbox(shared, 100);
+  const outbox = new Outbox(shared, 100, events ? new EventFile(shared) : undefined);
   const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
   const recorder = new Recorder({
     folder: { path, isShared },
     identity: identity(),
     inboxes: () => [inbox],
+    events,
     resources: () => ({ rss: 5000, cpuMs: 70, oomKills: Number.NaN }),
     wallClock: () => 1_700_000_000_000,
   });
@@ -136,10 +138,47 @@ test('a shared folder that others may write is not used', () => {
   const path = join(folder(), 'open');
   mkdirSync(path);
   chmodSync(path, 0o777);
-  const { recorder, open } = setUp(path, true);
+  const { recorder, open } = setUp(path, { isShared: true });
   open('1');
   assert.throws(
     () => recorder.tick(0),
     /not a folder of this user alone: runs in flight do not outlive a crash/,
   );
+});
+
+test('with events a run is in the file from its first moment until its last', () => {
+  const { path, shared, outbox, recorder, open, jobs } = setUp(folder(), { events: true });
+  const early = open('early');
+  recorder.tick(0);
+  outbox.usage(early, { cpuMs: 33, bytesIn: 1, bytesOut: 2, requests: 3 });
+  recorder.tick(1000);
+  outbox.close(open('over'));
+  const late = open('late', 'a task that is new');
+  assert.deepEqual(jobs(), [['early', 'late']]);
+  const [recording] = recordings(path);
+  assert.equal(recording?.runs[0]?.cpuMs, 33);
+  assert.equal(recording?.runs[1]?.task.task, 'a task that is new');
+  const age = 1_700_000_000_000 - recording.runs[1].startedAt;
+  assert.ok(age > 300 && age < 5000, `age ${age}`);
+  outbox.close(early);
+  assert.deepEqual(jobs(), [['late']]);
+  outbox.close(late);
+  assert.deepEqual(jobs(), [[]]);
+  Atomics.store(shared.i32, I32.endKind, END.exit);
+  recorder.end(2000);
+  assert.deepEqual(readdirSync(path), []);
+  assert.equal(Atomics.load(shared.i32, I32.eventFd), 0);
+});
+
+test('where events cannot be written, the recordings alone count', () => {
+  const { shared, recorder, outbox, open, jobs } = setUp(folder(), { events: true });
+  recorder.tick(0);
+  Atomics.store(shared.i32, I32.eventFd, 9999);
+  const slot = open('1');
+  assert.equal(Atomics.load(shared.i32, I32.errors), 1);
+  recorder.tick(100);
+  assert.deepEqual(jobs(), [['1']]);
+  outbox.close(slot);
+  recorder.tick(200);
+  assert.deepEqual(jobs(), [[]]);
 });

@@ -1,0 +1,59 @@
+import { writeSync } from 'node:fs';
+import { I32, type Shared, SLOT, SLOT_COUNT, slotAt, type TaskKey } from './protocol.ts';
+
+/**
+ * The part of a flight recorder's file that the thread of the runs writes itself, at each begin and end: the slots of the table as they
+ * are in memory, and the names of tasks by their number. Records do not cross pages, so that a kill leaves each whole.
+ */
+export const EVENTS = {
+  /** Byte offset of the slots in the file, and from one to the next. */
+  at: 1 << 20,
+  stride: 256,
+  /** Byte offset of the names, JSON that ends with a line feed, and from one to the next. */
+  namesAt: (1 << 20) + 256 * SLOT_COUNT,
+  nameStride: 1024,
+  /** Numbers of tasks that have a place there. */
+  maxNames: 512,
+} as const;
+
+/** Writes it. Before the agent has opened the file, and after a failure, nothing is written. */
+export class EventFile {
+  readonly #shared: Shared;
+
+  constructor(shared: Shared) {
+    this.#shared = shared;
+  }
+
+  /** A run has begun in the slot. */
+  opened(slot: number): void {
+    this.#write(this.#shared.bytes, slotAt(slot), SLOT.bytes, EVENTS.at + slot * EVENTS.stride);
+  }
+
+  /** The run in the slot has ended, which its generation says. */
+  closed(slot: number): void {
+    this.#write(this.#shared.bytes, slotAt(slot), SLOT.idLength, EVENTS.at + slot * EVENTS.stride);
+  }
+
+  /** A task has got its number. */
+  named(id: number, { framework, queue, task }: TaskKey): void {
+    if (id >= EVENTS.maxNames) return;
+    const text = Buffer.from(
+      `${JSON.stringify([framework, queue, task].map((part) => part.slice(0, 100)))}\n`,
+    );
+    if (text.length <= EVENTS.nameStride)
+      this.#write(text, 0, text.length, EVENTS.namesAt + id * EVENTS.nameStride);
+  }
+
+  #write(from: Buffer, at: number, length: number, position: number): void {
+    const { i32 } = this.#shared;
+    const fd = Atomics.load(i32, I32.eventFd);
+    if (fd === 0) return;
+    try {
+      writeSync(fd, from, at, length, position);
+    } catch {
+      // A full disk, for one: the agent's own recordings go on, and say so.
+      Atomics.store(i32, I32.eventFd, 0);
+      i32[I32.errors]!++;
+    }
+  }
+}
