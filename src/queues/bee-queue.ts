@@ -1,6 +1,6 @@
-import { SCAN_COUNT } from './bullmq.ts';
 import { age, depth, reading } from './job-list.ts';
-import { integer, literal, scanned, text } from './reply.ts';
+import { KeyScan } from './key-scan.ts';
+import { integer, text } from './reply.ts';
 import type {
   Discovery,
   DiscoveryStep,
@@ -18,7 +18,7 @@ const MAX_ARRIVALS = 512;
 export const beeQueue: QueueSystem = {
   name: 'bee-queue',
   prefix: 'bq',
-  discovery: (prefix) => new QueueScan(prefix),
+  discovery: (prefix) => new IdScan(prefix),
   reader: (queue) => new BeeReader(queue),
 };
 
@@ -109,25 +109,18 @@ class Arrivals {
   }
 }
 
-/** Goes through the store for `<prefix>:<queue>:id`. */
-class QueueScan implements Discovery {
+/** A queue has a counter of ids. */
+class IdScan implements Discovery {
   readonly #prefix: string;
-  #cursor = '0';
+  readonly #keys: KeyScan;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.#keys = new KeyScan(prefix, 'id', 'string');
   }
 
   *step(): Poll<DiscoveryStep> {
-    const pattern = `${literal(this.#prefix)}:*:id`;
-    const [reply] = yield [['SCAN', this.#cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'string']];
-    const page = scanned(reply);
-    if (page === undefined) return { found: [], complete: false };
-    this.#cursor = page.cursor;
-    const found = page.found.map((key) => ({
-      prefix: this.#prefix,
-      name: text(key)!.slice(this.#prefix.length + 1, -':id'.length),
-    }));
-    return { found, complete: page.cursor === '0' };
+    const { names, complete } = yield* this.#keys.step();
+    return { found: names.map((name) => ({ prefix: this.#prefix, name })), complete };
   }
 }

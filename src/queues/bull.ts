@@ -1,6 +1,6 @@
-import { SCAN_COUNT } from './bullmq.ts';
 import { age, depth, endsOf, inFlight, overdue, reading, sizes } from './job-list.ts';
-import { integer, literal, scanned, text } from './reply.ts';
+import { KeyScan } from './key-scan.ts';
+import { integer } from './reply.ts';
 import type {
   Discovery,
   DiscoveryStep,
@@ -98,23 +98,18 @@ function* counted(lists: readonly string[]): Poll<(number | undefined)[]> {
   return (yield lists.map((list) => ['LLEN', list])).map(integer);
 }
 
-/** Goes through the store for `<prefix>:<queue>:id`, which BullMQ has too: its queues have events. (Bull writes BullMQ's `meta`.) */
+/** A queue has a counter of ids. BullMQ's have too, and events besides. (Bull itself writes BullMQ's `meta`.) */
 class IdScan implements Discovery {
   readonly #prefix: string;
-  #cursor = '0';
+  readonly #keys: KeyScan;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.#keys = new KeyScan(prefix, 'id', 'string');
   }
 
   *step(): Poll<DiscoveryStep> {
-    const pattern = `${literal(this.#prefix)}:*:id`;
-    const [reply] = yield [['SCAN', this.#cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'string']];
-    const page = scanned(reply);
-    if (page === undefined) return { found: [], complete: false };
-    this.#cursor = page.cursor;
-    const complete = page.cursor === '0';
-    const names = page.found.map((key) => text(key)!.slice(this.#prefix.length + 1, -':id'.length));
+    const { names, complete } = yield* this.#keys.step();
     if (names.length === 0) return { found: [], complete };
     const others = yield names.map((name) => {
       const key = `${this.#prefix}:${name}:`;

@@ -1,6 +1,7 @@
 import { age, depth, type Ends, endsOf, inFlight, overdue, reading, sizes } from './job-list.ts';
+import { KeyScan } from './key-scan.ts';
 import { Priorities } from './priorities.ts';
-import { elements, integer, literal, scanned, text } from './reply.ts';
+import { elements, integer, text } from './reply.ts';
 import type {
   Command,
   Discovery,
@@ -15,8 +16,6 @@ import type {
 } from './system.ts';
 import { together } from './together.ts';
 
-/** Keys that one step of the search passes. */
-export const SCAN_COUNT = 1000;
 /** More connections than these are not listed: the list is as long. */
 const MAX_CLIENTS = 1000;
 
@@ -182,31 +181,30 @@ function* ask(commands: readonly Command[]): Poll<(number | undefined)[]> {
   return (yield commands).map(integer);
 }
 
-/** Goes through the store for `<prefix>:<queue>:meta`; a queue name has no colon. */
+/** A queue has a hash `meta`, and a name without a colon. */
 class MetaScan implements Discovery {
   readonly #prefix: string;
-  #cursor = '0';
+  readonly #keys: KeyScan;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.#keys = new KeyScan(prefix, 'meta', 'hash');
   }
 
   *step(): Poll<DiscoveryStep> {
-    const pattern = `${literal(this.#prefix)}:*:meta`;
-    const [reply] = yield [['SCAN', this.#cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'hash']];
-    const page = scanned(reply);
-    if (page === undefined) return { found: [], complete: false };
-    this.#cursor = page.cursor;
-    const complete = page.cursor === '0';
-    const keys = page.found.map((key) => text(key)!);
-    if (keys.length === 0) return { found: [], complete };
+    const { names: all, complete } = yield* this.#keys.step();
+    const names = all.filter((name) => name !== '' && !name.includes(':'));
+    if (names.length === 0) return { found: [], complete };
     // A paused queue of Bull has such a hash too, with nothing but `paused` in it.
-    const metas = yield keys.map((key) => ['HMGET', key, 'version', 'opts.maxLenEvents']);
-    const found = keys.flatMap((key, at) => {
-      const name = key.slice(this.#prefix.length + 1, -':meta'.length);
-      const isOwn = elements(metas[at]).some((field) => Buffer.isBuffer(field));
-      return isOwn && name !== '' && !name.includes(':') ? [{ prefix: this.#prefix, name }] : [];
-    });
+    const metas = yield names.map((name) => [
+      'HMGET',
+      `${this.#prefix}:${name}:meta`,
+      'version',
+      'opts.maxLenEvents',
+    ]);
+    const found = names
+      .filter((_, at) => elements(metas[at]).some((field) => Buffer.isBuffer(field)))
+      .map((name) => ({ prefix: this.#prefix, name }));
     return { found, complete };
   }
 }

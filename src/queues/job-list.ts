@@ -3,7 +3,8 @@ import type { Command, Poll, Reading, Reply } from './system.ts';
 
 /** What BullMQ and Bull have in common: lists of job ids, and a hash for each job. */
 
-export const DELAYED_SHIFT = 0x1000;
+/** A delayed job's score is its due time in ms, times this, plus a counter. */
+const DELAYED_SHIFT = 0x1000;
 /** Tasks longest in flight whose lock is looked at. */
 const LOCKS = 16;
 

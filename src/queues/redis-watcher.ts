@@ -33,6 +33,8 @@ interface Watching {
   readonly lease: Lease;
   readonly search: Search;
   role: Role | undefined;
+  /** When its queues were last polled. */
+  polledMs: number;
 }
 
 /** A poll may take this share of the time until the next. */
@@ -63,7 +65,7 @@ export class RedisWatcher {
     this.#gauges = new Gauges(options.registry);
   }
 
-  /** Watches a system under a prefix. `search` finds queues; others are added by name. */
+  /** Watches a system under a prefix: queues that are found, and those that are added to what is given back. */
   scope(system: QueueSystem, prefix: string): Scope {
     const { registry, owner, onError, searchSteps } = this.#options;
     const name = `${system.name}:${prefix}`;
@@ -75,6 +77,7 @@ export class RedisWatcher {
       lease: new Lease(name, owner),
       search: new Search(scope, searchSteps),
       role: undefined,
+      polledMs: Number.NEGATIVE_INFINITY,
     });
     return scope;
   }
@@ -92,8 +95,7 @@ export class RedisWatcher {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
     const took = this.#options.now() - started;
-    const leads = [...this.#scopes.values()].some(({ role }) => role === 'leader');
-    const wait = this.#nextMs(leads);
+    const wait = this.#nextMs();
     this.#set('taskwarden.redis.poll.interval', this.#intervalMs / 1000);
     this.#set('taskwarden.redis.poll.duration', took / 1000);
     this.#gauges.endRound();
@@ -119,11 +121,21 @@ export class RedisWatcher {
     await this.#elect(started, link);
     const clock = elements(time);
     const redisMs = (integer(clock[0]) ?? 0) * 1000 + (integer(clock[1]) ?? 0) / 1000;
-    const leading = [...this.#scopes.values()].filter(({ role }) => this.#mayPoll(role));
-    for (const { search } of leading)
-      await search.run((poll, node) => this.#run(link, poll, node), link.nodes());
-    await this.#run(link, together(leading.map(({ scope }) => scope.poll(redisMs))));
+    const due = [...this.#scopes.values()].filter((watching) => this.#isDue(watching, started));
+    for (const { search } of due) await search.run((poll, node) => this.#run(link, poll, node), link.nodes());
+    await this.#run(link, together(due.map(({ scope }) => scope.poll(redisMs))));
+    for (const watching of due) {
+      watching.polledMs = started;
+      // It took so long that another may have begun to lead: what was read is that one's to tell.
+      if (watching.role === 'leader' && !watching.lease.holds(this.#options.now())) watching.scope.silence();
+    }
     this.#publishRoles();
+  }
+
+  /** Where others lead some of the scopes there are looks between the polls of one's own. */
+  #isDue({ role, polledMs }: Watching, started: number): boolean {
+    if (!this.#mayPoll(role)) return false;
+    return !this.#standsBy() || started - polledMs > this.#intervalMs * (1 - STANDBY_LOOKS / 2);
   }
 
   #mayPoll(role: Role | undefined): boolean {
@@ -164,7 +176,7 @@ export class RedisWatcher {
     if (spoke !== undefined) this.#set('taskwarden.redis.leader', spoke ? 1 : 0);
   }
 
-  #nextMs(leads: boolean): number {
+  #nextMs(): number {
     if (this.#failures > 0) {
       const backoff = this.#options.intervalMs * 2 ** Math.min(this.#failures - 1, 6);
       // Many agents lose the same Redis at the same moment.
@@ -172,7 +184,11 @@ export class RedisWatcher {
         Math.min(backoff, Math.max(MAX_INTERVAL_MS, this.#options.intervalMs)) * (0.75 + Math.random() / 2)
       );
     }
-    return this.#intervalMs * (leads ? 1 : STANDBY_LOOKS);
+    return this.#intervalMs * (this.#standsBy() ? STANDBY_LOOKS : 1);
+  }
+
+  #standsBy(): boolean {
+    return [...this.#scopes.values()].some(({ role }) => !this.#mayPoll(role));
   }
 
   /** Asks less often what is slow to answer or busy, and more often again when it is neither. */

@@ -55,24 +55,18 @@ export class Scope {
     this.#common = { 'messaging.system': system.name, 'redis.instance': instance };
   }
 
-  /** Name that no other scope of the Redis has. */
-  get name(): string {
-    return `${this.#options.system.name}:${this.#options.prefix}`;
-  }
-
-  get size(): number {
-    return this.#queues.size;
-  }
-
   discovery(): Discovery {
     return this.#options.system.discovery(this.#options.prefix);
   }
 
-  /** Adds a queue. @returns false when there are too many */
-  add(name: string, pinned: boolean): boolean {
+  /** Adds a queue; one too many is told as a fault. @param pinned whether it stays when it is gone */
+  add(name: string, pinned: boolean): void {
     const known = this.#queues.get(name);
-    if (known !== undefined && (known.pinned || !pinned)) return true;
-    if (known === undefined && this.#queues.size >= MAX_QUEUES) return false;
+    if (known !== undefined && (known.pinned || !pinned)) return;
+    if (known === undefined && this.#queues.size >= MAX_QUEUES) {
+      this.#options.onError(new Error(`more than ${MAX_QUEUES} queues; the others are not watched`));
+      return;
+    }
     const { system, prefix, registry } = this.#options;
     const queue = { prefix, name };
     this.#queues.set(name, {
@@ -82,7 +76,6 @@ export class Scope {
       pinned,
       gone: 0,
     });
-    return true;
   }
 
   /** Polls all queues. @param nowMs the clock of Redis */

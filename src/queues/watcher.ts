@@ -6,7 +6,7 @@ import type { Registry } from '../store/registry.ts';
 import { connect } from './link.ts';
 import { RedisWatcher } from './redis-watcher.ts';
 import { type LoadedSystem, loadSystem, type SystemOptions } from './systems.ts';
-import type { RedisTarget } from './target.ts';
+import { instanceName, type RedisTarget } from './target.ts';
 
 export interface QueueWatcherOptions extends SystemOptions {
   readonly registry: Registry;
@@ -50,7 +50,8 @@ export class QueueWatcher {
   async add(target: RedisTarget, { system: name, prefix, queues }: QueueSelection): Promise<void> {
     const system = await this.#system(name);
     if (system === undefined || this.#stopped) return;
-    const key = JSON.stringify(target);
+    // One Redis is polled once, with whatever credentials it was first told of.
+    const key = `${instanceName(target)} ${target.readFrom}`;
     let watcher = this.#watchers.get(key);
     if (watcher === undefined) {
       watcher = new RedisWatcher({ ...this.#options, target, connect, owner: this.#owner, now: monotonicMs });

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { bull } from '../../src/queues/bull.ts';
 import { bullmq } from '../../src/queues/bullmq.ts';
 import { type RedisServer, startRedis } from '../helpers/redis.ts';
-import { watching } from './watching.ts';
+import { type Watching, watching } from './watching.ts';
 
 const LEASE = 'taskwarden:lease:{bullmq:bull}';
 const READY = { 'messaging.destination.name': 'mail', 'queue.state': 'ready' };
@@ -22,6 +23,14 @@ after(async () => {
   redis.disconnect();
   await server.stop();
 });
+
+/** Scopes whose lease a watcher has renewed or taken in its last poll. */
+function leases({ commands }: Watching): string[] {
+  return commands
+    .at(-1)!
+    .filter(([name]) => name === 'SET' || name === 'PEXPIRE')
+    .map(([, key]) => String(key).replace(/.*\{(.*)\}/, '$1'));
+}
 
 test('one agent polls, the others look twice as often whether it still does', async (t) => {
   const [first, second, third] = [1, 2, 3].map(() => watching(t, server.url, [bullmq]));
@@ -67,6 +76,28 @@ test('a leader whose lease has ended while it was away takes the word of the one
   assert.equal(second!.status(), 'ok');
   await first!.watcher.stop();
   assert.notEqual(await redis.get(LEASE), null, "it does not give back what is another's");
+});
+
+test('who leads one library looks after another between the polls of its own', async (t) => {
+  const [first, second] = [watching(t, server.url, [bullmq]), watching(t, server.url, [bullmq, bull])];
+  await first!.poll();
+  const look = await second!.poll();
+  assert.ok(look > 400 && look <= 500, String(look));
+  assert.deepEqual(leases(second!), ['bull:bull']);
+  await second!.poll();
+  assert.ok(!second!.commands.at(-1)!.some(([name]) => name === 'SCAN'), 'a look, no poll');
+});
+
+test('a poll that outlasts its lease is not told: another may lead by then', async (t) => {
+  let clock = 0;
+  const watch = watching(t, server.url, [bullmq], { now: () => clock });
+  await watch.poll();
+  assert.equal(watch.value('queue.depth', READY), 1);
+  watch.onSend = ([name]) => {
+    if (name === 'LLEN') clock += 5000;
+  };
+  await watch.poll();
+  assert.equal(watch.value('queue.depth', READY), undefined);
 });
 
 test('the lease is all that is written', async (t) => {

@@ -12,6 +12,8 @@ export interface Watching {
   /** Commands of the polls so far, one array a poll. */
   readonly commands: Command[][];
   readonly errors: unknown[];
+  /** Called with each command before it is sent. */
+  onSend?: (command: Command) => void;
   /** Polls, and gives back ms until the next. */
   poll(times?: number): Promise<number>;
   /** The value of the only series with these attributes; undefined where there is none. */
@@ -38,6 +40,7 @@ export function watching(
         ...link,
         send(sent, node) {
           commands.at(-1)?.push(...sent);
+          for (const command of sent) result.onSend?.(command);
           return link.send(sent, node);
         },
       };
@@ -65,7 +68,7 @@ export function watching(
       throw new Error(`${metric} ${JSON.stringify(attributes)} has ${points.length} series`);
     return points[0];
   };
-  return {
+  const result: Watching = {
     registry,
     watcher,
     commands,
@@ -90,4 +93,5 @@ export function watching(
       return point?.attributes['queue.poll.outcome'];
     },
   };
+  return result;
 }
