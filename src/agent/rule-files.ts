@@ -33,7 +33,7 @@ export class RuleFiles {
     const { shipped, own, cwd, registry, say, now } = this.#options;
     const { groups, unmatched } = loadRuleFiles([...shipped, ...own], compile, cwd);
     for (const pattern of unmatched)
-      if (!this.#unmatched.includes(pattern)) say('warn', `rules: no file matches ${pattern}`);
+      if (!this.#unmatched.includes(pattern)) say('info', `rules: no file matches ${pattern}`);
     this.#unmatched = unmatched;
     registry.set('taskwarden.rules.reload.successful', {}, 1);
     registry.set('taskwarden.rules.reload.timestamp', {}, now() / 1000);
