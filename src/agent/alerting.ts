@@ -12,6 +12,7 @@ import { createRuleManager, type RuleManager } from '../rules/manager.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
+import { blockMarks, type Threshold } from './blocks/marks.ts';
 import type { Guard } from './guard.ts';
 import { RuleFiles } from './rule-files.ts';
 import type { RuleState } from './rule-state.ts';
@@ -54,6 +55,8 @@ export class Alerting {
   readonly #guard: Guard;
   readonly #say: (level: 'warn' | 'info', text: string) => void;
   readonly #elapsed: () => number;
+  readonly #threshold: Threshold;
+  #blockMarks: readonly number[];
   #dropped = 0;
   #isSlow = false;
 
@@ -78,8 +81,12 @@ export class Alerting {
       say,
       now: wallClock,
     });
+    const isSet = config.sources['watch.threshold'] !== undefined;
+    this.#threshold = { threshold: config.watch.threshold, isSet };
+    const groups = this.#files.read();
+    this.#blockMarks = blockMarks(groups, this.#threshold);
     this.#rules = createRuleManager({
-      groups: this.#files.read(),
+      groups,
       compile,
       externalLabels: { ...config.externalLabels, ...target },
       ...(config.externalUrl !== '' && { externalUrl: config.externalUrl }),
@@ -131,7 +138,9 @@ export class Alerting {
   reload(): void {
     this.#guard('rules reload', () => {
       const groups = this.#files.readAgain();
-      if (groups !== undefined) this.#rules.reload(groups);
+      if (groups === undefined) return;
+      this.#rules.reload(groups);
+      this.#blockMarks = blockMarks(groups, this.#threshold);
     });
   }
 
@@ -143,6 +152,11 @@ export class Alerting {
   /** The history of every series, for queries. */
   get queryable(): Queryable {
     return this.#store;
+  }
+
+  /** Lengths of a block of the event loop at which rules want to be evaluated, ascending, ms. */
+  get blockMarks(): readonly number[] {
+    return this.#blockMarks;
   }
 
   /** Pending and firing alerts. */

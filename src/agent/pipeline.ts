@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
-import type { Offer, TaskKey } from '../bridge/protocol.ts';
+import { F64, type Offer, type TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
+import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
 import type { SpanData } from '../model/span.ts';
@@ -12,7 +13,11 @@ import type { QueueSelection } from '../queues/watcher.ts';
 import { Registry } from '../store/registry.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
-import { askMainThread } from './ask-slot.ts';
+import { Findings } from './blocks/findings.ts';
+import { Inspection } from './blocks/inspection.ts';
+import { MainThread } from './blocks/main-thread.ts';
+import { SourceMaps } from './blocks/source-maps.ts';
+import { ThreadState } from './blocks/thread-state.ts';
 import type { Aftermath } from './crashes/aftermath.ts';
 import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
@@ -57,6 +62,10 @@ export class Pipeline {
   readonly #sources: Sources;
   readonly #queues: Queues;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #main: MainThread;
+  readonly #maps = new SourceMaps();
+  readonly #thread = new ThreadState();
+  readonly #findings = new Findings();
   #memory: Memory | undefined;
   #recorder: Recorder | undefined;
   #aftermath: Aftermath | undefined;
@@ -79,6 +88,7 @@ export class Pipeline {
     beginAtZero(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
     this.#guard = createGuard(this.#registry, this.#warn);
+    this.#main = new MainThread({ warn: this.#warn });
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#evidence = new Evidence(() => this.#sources.active());
     this.#queues = new Queues({
@@ -138,9 +148,7 @@ export class Pipeline {
           ...this.#evidence.runsFor(labels),
           ...this.#queues.runsFor(labels),
         ],
-      onAlert: (transition) => {
-        this.#export((to) => to.alert(transition));
-      },
+      onAlert: (transition) => this.#alert(transition),
       shippedRules: shippedRules(),
       state: openRuleState(this.#config, this.#resource),
       say: (level, text) => {
@@ -208,6 +216,8 @@ export class Pipeline {
     this.#tick(true);
     this.#alerting?.flush();
     this.#exportMetrics();
+    // Node.js says "Waiting for the debugger to disconnect" to those whose process ends with an open session.
+    this.#main.close();
     await this.#exporting?.flush(FLUSH_MS);
   }
 
@@ -232,6 +242,11 @@ export class Pipeline {
     const look = (): void => void this.#guard('aftermath', () => aftermath.look());
     this.#every(AFTERMATH_MS, look);
     look();
+  }
+
+  #alert(transition: AlertTransition): void {
+    const found = this.#findings.attach(transition);
+    this.#export((to) => to.alert(found));
   }
 
   #record(): void {
@@ -272,18 +287,26 @@ export class Pipeline {
   }
 
   #watchdog(inbox: Inbox, isMain: boolean): Watchdog {
+    const { threshold, interval } = this.#config.watch;
+    const [main, maps, thread] = [this.#main, this.#maps, this.#thread];
     return new Watchdog(inbox, {
       registry: this.#registry,
-      thresholdMs: this.#config.watch.threshold,
-      intervalMs: this.#config.watch.interval,
+      marks: () => this.#alerting?.blockMarks ?? [threshold],
+      intervalMs: interval,
       // The inspector reaches the main thread alone.
-      askSlot: isMain ? askMainThread : () => Promise.resolve(undefined),
-      onBlocked: (run) => {
-        this.#evidence.blockedBy(run);
+      inspect: () =>
+        isMain
+          ? new Inspection({ main, maps, thread, heapLimit: inbox.shared.f64[F64.heapLimit]! })
+          : undefined,
+      cpuMs: () => (isMain ? thread.cpuMs() : undefined),
+      onBlocked: (block) => {
+        this.#evidence.blockedBy(block.run);
+        this.#findings.began(block);
         this.#tick(true);
       },
-      onFree: () => {
+      onFree: (block) => {
         this.#evidence.blockedBy(undefined);
+        this.#findings.ended(block);
         this.#tick(true);
       },
     });

@@ -1,4 +1,4 @@
-import type { AlertTransition, RunReference } from '../model/alert.ts';
+import type { AlertFindings, AlertTransition, RunReference } from '../model/alert.ts';
 import type { LogData } from '../model/log.ts';
 
 type LogAttribute = string | number | boolean | readonly string[];
@@ -78,7 +78,21 @@ function attributesOf(transition: AlertTransition): Record<string, LogAttribute>
     attributes[`taskwarden.alert.label.${label}`] = cut(value);
   for (const [name, value] of Object.entries(annotations))
     attributes[`taskwarden.alert.annotation.${name}`] = cut(value);
-  return { ...attributes, ...runAttributes(transition.runs) };
+  return { ...attributes, ...findingAttributes(transition.findings), ...runAttributes(transition.runs) };
+}
+
+/** The stack was bounded where it was taken. */
+function findingAttributes({ block, evidence }: AlertFindings = {}): Record<string, LogAttribute> {
+  const attributes: Record<string, LogAttribute> = {};
+  if (block !== undefined) {
+    if (block.kind !== undefined) attributes['taskwarden.block.class'] = block.kind;
+    attributes['taskwarden.block.duration'] = block.durationMs / 1000;
+    attributes['taskwarden.block.count'] = block.count;
+    if (block.cpuMs !== undefined) attributes['taskwarden.block.cpu.time'] = block.cpuMs / 1000;
+    if (block.stack !== '') attributes['code.stacktrace'] = block.stack;
+  }
+  if (evidence !== undefined && evidence.length > 0) attributes['taskwarden.evidence'] = evidence;
+  return attributes;
 }
 
 function runAttributes(runs: readonly RunReference[]): Record<string, LogAttribute> {

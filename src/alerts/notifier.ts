@@ -84,8 +84,9 @@ export class Notifier {
     const alerts: ActiveAlert[] = [];
     for (const told of due) {
       told.sentAt = elapsed;
-      const { state, fingerprint } = told.alert;
-      const alert = state === 'resolved' ? told.alert : present.get(fingerprint);
+      const { state, fingerprint, findings } = told.alert;
+      const now = present.get(fingerprint);
+      const alert = state === 'resolved' ? told.alert : now && { ...now, findings };
       // One that went without a word, with its rule, ends by itself.
       if (alert === undefined) this.#told.delete(fingerprint);
       else alerts.push(alert);

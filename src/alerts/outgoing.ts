@@ -1,4 +1,4 @@
-import type { ActiveAlert, RunReference } from '../model/alert.ts';
+import type { ActiveAlert, AlertFindings, RunReference } from '../model/alert.ts';
 import type { Labels } from '../model/labels.ts';
 import { prometheusLabel } from '../model/prometheus-name.ts';
 
@@ -41,7 +41,7 @@ export function outgoing(alert: ActiveAlert, intervalMs: number, options: Outgoi
   return {
     fingerprint: options.fingerprint(labels),
     labels,
-    annotations: legal({ ...runs, ...alert.annotations }, MAX_TEXT),
+    annotations: legal({ ...runs, ...findingTexts(alert.findings), ...alert.annotations }, MAX_TEXT),
     startsAt: alert.firedAt ?? alert.activeAt,
     resolvedAt: alert.state === 'resolved' ? alert.resolvedAt : undefined,
     intervalMs,
@@ -56,6 +56,17 @@ function legal(labels: Labels, maxText = Number.POSITIVE_INFINITY): Labels {
     if (value !== '')
       kept[prometheusLabel(name)] = value.length <= maxText ? value : `${value.slice(0, maxText - 1)}…`;
   return kept;
+}
+
+function findingTexts({ block, evidence = [] }: AlertFindings = {}): Labels {
+  return {
+    ...(block !== undefined && {
+      taskwarden_block_class: block.kind ?? '',
+      taskwarden_block_duration: `${(block.durationMs / 1000).toFixed(1)}s`,
+      taskwarden_stack: block.stack,
+    }),
+    taskwarden_evidence: evidence.join(', '),
+  };
 }
 
 function runsText(runs: readonly RunReference[]): string {

@@ -19,6 +19,15 @@ const TEXTS: Readonly<Record<string, string>> = {
   'task.name': 'The task, when the alert has that label.',
   'taskwarden.alert.label.<label>': 'Every label of the alert.',
   'taskwarden.alert.annotation.<annotation>': 'Every annotation, its template filled in.',
+  'taskwarden.block.class':
+    'What kept the event loop, where the alert is about that: code, gc, child_process or native. See [threats.md](threats.md#taskblockseventloop).',
+  'taskwarden.block.duration':
+    'How long the block has lasted; of an alert that ended, the longest one, in seconds.',
+  'taskwarden.block.count': 'Blocks since the alert began to fire.',
+  'taskwarden.block.cpu.time': 'Time that the thread was on a CPU meanwhile, in seconds; on Linux.',
+  'code.stacktrace':
+    'Where the blocked thread was, with asynchronous callers, in the sources where there are source maps; at most 64 frames and 16 KiB. It may come with the end of the alert only, when native code has returned.',
+  'taskwarden.evidence': 'Array: files that were written about it: see [evidence.md](evidence.md).',
   [`${RUN}.count`]:
     'How many runs are concerned. The arrays below name at most 20 of them, those in flight first.',
   [`${RUN}.messaging.system`]: 'Array: queue library of each run.',
@@ -52,6 +61,7 @@ const EVERYTHING: AlertTransition = {
   firedAt: 0,
   resolvedAt: 0,
   at: 0,
+  findings: { block: { kind: 'code', stack: ' ', durationMs: 0, cpuMs: 0, count: 1 }, evidence: [''] },
   runs: [
     {
       queue: '',

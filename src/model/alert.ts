@@ -18,6 +18,25 @@ export interface RunReference {
   active: boolean;
 }
 
+/** What was found out about an alert beside what its rule says. */
+export interface AlertFindings {
+  /** The block of an event loop that it is about. */
+  readonly block?: {
+    /** code, gc, child_process or native; undefined for threads that cannot be looked into. */
+    readonly kind: string | undefined;
+    /** One frame a line, the innermost first; '' where it is not known. */
+    readonly stack: string;
+    /** Of the longest block since it began to fire; so far, while it lasts. */
+    readonly durationMs: number;
+    /** Time that the thread was on a CPU during it. */
+    readonly cpuMs: number | undefined;
+    /** Blocks since it began to fire. */
+    readonly count: number;
+  };
+  /** Paths of files that were, or are being, written about it. */
+  readonly evidence?: readonly string[];
+}
+
 /** An alert as it stands. */
 export interface ActiveAlert {
   /** Alert name: the label `alertname`. */
@@ -38,6 +57,7 @@ export interface ActiveAlert {
   resolvedAt: number | undefined;
   /** Runs concerned when it began to fire, those still active first. */
   runs: readonly RunReference[];
+  readonly findings?: AlertFindings | undefined;
 }
 
 /** One change of state of one alert: what every sink receives. */

@@ -30,8 +30,13 @@ function setup() {
     },
     (inbox, isMain) => {
       main.push(isMain);
-      const nobody = { askSlot: async () => undefined, onBlocked: () => {}, onFree: () => {} };
-      return new Watchdog(inbox, { registry, thresholdMs: 1000, intervalMs: 50, ...nobody });
+      const nobody = {
+        inspect: () => undefined,
+        cpuMs: () => undefined,
+        onBlocked: () => {},
+        onFree: () => {},
+      };
+      return new Watchdog(inbox, { registry, marks: () => [1000], intervalMs: 50, ...nobody });
     },
   );
   const add = (): Ends => {

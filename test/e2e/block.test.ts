@@ -58,6 +58,12 @@ async function blocked(how: string, cpuMode: string): Promise<{ alert: ReceivedL
   assert.equal(alert.traceId, span.traceId);
   assert.equal(alert.spanId, span.spanId);
   assert.deepEqual(attributes['taskwarden.alert.runs.trace_id'], [span.traceId]);
+  assert.equal(attributes['taskwarden.block.class'], 'code');
+  assert.match(
+    String(attributes['code.stacktrace']),
+    how === 'microtasks' ? /^at |^undefined$/ : /^at .*blocker\.ts/m,
+  );
+  assert.doesNotMatch(String(attributes['code.stacktrace']), /src\/tasks/, 'no frames of ours');
   const innocents = sink.logs.filter(
     (one) => one.resource['service.name'] === service && one.attributes['task.name'] === 'send-mail',
   );

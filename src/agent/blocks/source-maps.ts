@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { bounded } from './stack.ts';
+import { bounded } from './frames.ts';
 
 /** Larger ones are left alone: to read one holds up the agent. */
 const MAX_MAP_BYTES = 8 << 20;

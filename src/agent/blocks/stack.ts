@@ -1,10 +1,7 @@
 import { SLOT_COUNT } from '../../bridge/protocol.ts';
+import { bounded, MAX_FRAMES } from './frames.ts';
 import type { MainThread } from './main-thread.ts';
 import type { SourceMaps } from './source-maps.ts';
-
-/** Frames and characters of a stack that is told. */
-export const MAX_FRAMES = 64;
-export const MAX_TEXT = 16_384;
 
 /**
  * Where the thread is and whose run it is: an error knows the asynchronous callers too. Runs in the host's realm, so that everything
@@ -77,14 +74,4 @@ export function trimStack(text: string): string {
       .map((line) => line.trim())
       .filter((line) => !line.includes(OWN_MODULES)),
   );
-}
-
-/** As many of the frames as are told. */
-export function bounded(frames: readonly string[]): string {
-  let text = '';
-  for (const frame of frames.slice(0, MAX_FRAMES)) {
-    if (text.length + frame.length + 1 > MAX_TEXT) break;
-    text += text === '' ? frame : `\n${frame}`;
-  }
-  return text;
 }

@@ -44,6 +44,15 @@ export const AGENT_METRICS = {
       'Actions that rules asked for: done, failed, refused (it must not or need not be done), not_allowed by the configuration, unknown, dry_run.',
     quality: 'Exact.',
   },
+  'taskwarden.blocks.excused': {
+    kind: 'counter',
+    unit: '{block}',
+    source: 'taskwarden',
+    attributes: ['reason'],
+    description:
+      'Times that the event loop stood still through no fault of a task: host_starved (the machine or the CPU quota gave the thread no time), debugger (it was paused). No alert tells of them.',
+    quality: 'On Linux; host_starved is not known elsewhere.',
+  },
   'taskwarden.errors': {
     kind: 'counter',
     unit: '{error}',

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BlockClass, classify } from './classify.ts';
+import type { MainThread } from './main-thread.ts';
+import type { SourceMaps } from './source-maps.ts';
+import { type Look, lookAt } from './stack.ts';
+import type { ThreadState } from './thread-state.ts';
+
+/** The longest that a thread may take to say where it is: after native code it is still the stack of the block. */
+const MOST_MS = 3_600_000;
+/** A sleeping thread that answers is paused by a debugger, unless it is one of ours; how long it may take to say so, ms. */
+const PAUSED_MS = 1000;
+/** Share of the time within which a thread that sleeps may have been on a CPU. */
+const ASLEEP_SHARE = 0.02;
+
+/** What is known of a block while it lasts. */
+export interface Seen {
+  readonly kind: BlockClass;
+  /** Slot of the run that holds the thread, -1 for none; undefined where it did not say so. */
+  readonly slot: number | undefined;
+  /** One frame a line, the innermost first; '' where it is not known. */
+  readonly stack: string;
+  /** CPU time of the thread since the block began, ms. */
+  readonly cpuMs: number | undefined;
+}
+
+export interface InspectionOptions {
+  readonly main: MainThread;
+  readonly maps: SourceMaps;
+  readonly thread: ThreadState;
+  /** Limit of the old generation, bytes. */
+  readonly heapLimit: number;
+}
+
+/** Looks into a thread that does not beat: asked once, it answers when it can. */
+export class Inspection {
+  readonly #options: InspectionOptions;
+  readonly #asked = performance.now();
+  readonly #answer: Promise<void>;
+  #look: Look | undefined;
+
+  /** Asks. */
+  constructor(options: InspectionOptions) {
+    this.#options = options;
+    this.#answer = lookAt(options.main, options.maps, MOST_MS).then((look) => {
+      this.#look = look;
+    });
+  }
+
+  /** What it has answered so far. */
+  get look(): Look | undefined {
+    return this.#look;
+  }
+
+  /**
+   * What is known `waitMs` after the question at the latest.
+   *
+   * @param lagMs how long the loop has been blocked
+   * @param cpuMs CPU time of the thread since then
+   */
+  async see(waitMs: number, lagMs: number, cpuMs: number | undefined): Promise<Seen> {
+    const left = this.#asked + waitMs - performance.now();
+    if (this.#look === undefined && left > 0)
+      await Promise.race([this.#answer, sleep(left, undefined, { ref: false })]);
+    const { thread, heapLimit } = this.#options;
+    const state = thread.state();
+    const look = this.#look;
+    const asleep = state === 'S' && look !== undefined && (cpuMs ?? 0) < ASLEEP_SHARE * lagMs;
+    const kind = classify({
+      lagMs,
+      cpuMs,
+      state,
+      answered: look !== undefined,
+      paused: asleep && (await this.#isPaused()),
+      hasChild: look === undefined && thread.hasChildSince(lagMs),
+      heapShare: look?.heap === undefined ? undefined : look.heap / heapLimit,
+    });
+    return { kind, slot: look?.slot, stack: look?.stack ?? '', cpuMs };
+  }
+
+  /** A session that switches the debugger on while the thread is paused is told so. It does not end the pause. */
+  async #isPaused(): Promise<boolean> {
+    const { main } = this.#options;
+    const release = main.hold();
+    let paused = false;
+    const forget = main.on('Debugger.paused', () => {
+      paused = true;
+    });
+    await main.post('Debugger.enable', { maxScriptsCacheSize: 0 }, PAUSED_MS);
+    await main.post('Debugger.disable', {}, PAUSED_MS);
+    forget();
+    release();
+    return paused;
+  }
+}
