@@ -62,6 +62,10 @@ class Totals implements InstanceReader {
       ['ZRANGE', `${prefix}:delayed_queue_schedule`, 0, 0, 'WITHSCORES'],
       ['SSCAN', `${prefix}:workers`, 0, 'COUNT', COUNT],
     ];
+    const workers = scanned(page);
+    // A Redis without Resque is said nothing of.
+    const isThere = processed !== null || failed !== null || dead !== 0 || workers?.found.length !== 0;
+    if (!isThere && elements(due).length === 0) return [];
     const readings: InstanceReading[] = [];
     const add = (metric: Reading['metric'], value: number | undefined): void => {
       if (value !== undefined) readings.push(reading(metric, value));
@@ -78,7 +82,7 @@ class Totals implements InstanceReader {
       const seconds = integer(elements(due)[1]);
       add('queue.scheduled.overdue', seconds === undefined ? 0 : age(nowMs, seconds * 1000));
     }
-    readings.push(...(yield* this.#workers(scanned(page))));
+    readings.push(...(yield* this.#workers(workers)));
     return readings;
   }
 

@@ -208,3 +208,15 @@ test('node-resque: depths and counters are what its own say; ages are unknown', 
   assert.equal(watch.status('waiting'), undefined);
   atMostTen(watch, 'resque:queue:');
 });
+
+test('a Redis that has nothing of Resque has no figures of it', async (t) => {
+  const empty = await startRedis();
+  t.after(() => empty.stop());
+  const watch = watching(t, empty.url, [resque, beeQueue, bull, bullmq]);
+  await watch.poll(2);
+  assert.equal(watch.status(), 'ok');
+  assert.deepEqual(
+    [...watch.registry.metrics()].map(({ name }) => name).filter((name) => name.startsWith('queue.')),
+    [],
+  );
+});
