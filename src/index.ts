@@ -8,15 +8,21 @@ import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { flushAtExit } from './exit.ts';
 import { type Instrumented, watchModules } from './instrument/load.ts';
+import { replaceMethod } from './instrument/patch.ts';
+import { watchTimers } from './instrument/timers.ts';
 import { TaskwardenError } from './model/errors.ts';
 import { VERSION } from './model/package.ts';
 import { Sdk } from './sdk/sdk.ts';
 import type { CurrentRun } from './tasks/context.ts';
 import { CpuMeter } from './tasks/meters/cpu.ts';
+import { Duplicates } from './tasks/meters/duplicates.ts';
 import { answerGc, meterGc } from './tasks/meters/gc.ts';
+import { HandleMeter } from './tasks/meters/handles.ts';
+import { JobSample } from './tasks/meters/jobs.ts';
 import { meterNetwork } from './tasks/meters/network.ts';
 import { exposeSlot } from './tasks/meters/slot.ts';
 import { faultReporter, Tasks } from './tasks/run.ts';
+import { Tally } from './tasks/tally.ts';
 
 export type { CurrentRun } from './tasks/context.ts';
 
@@ -77,12 +83,24 @@ function instrument(
     producer: config.telemetry.parent,
     onSpan: (span) => outbox.span(span),
   });
+  const tally = new Tally();
+  const sample = config.jobs.watch ? new JobSample(shared, tally) : undefined;
+  const handles = config.handles.watch
+    ? new HandleMeter({
+        graceMs: config.handles.grace,
+        tally,
+        replace: replaceMethod,
+        onError: (error) => onError('handles', error),
+      })
+    : undefined;
   const tasks = new Tasks({
     outbox,
     cpu,
     openScope: (info) => sdk.open(info),
     onError,
     network: config.network,
+    handles,
+    jobs: sample && { sample, duplicates: new Duplicates(), tally },
   });
   const modules = watchModules({
     host: {
@@ -96,6 +114,7 @@ function instrument(
   const meters = [
     meterGc(shared),
     config.network ? meterNetwork((error) => onError('network', error)) : () => {},
+    ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];
   cpu.start();
   const stopHeartbeat = startHeartbeat({
@@ -106,13 +125,19 @@ function instrument(
       cpu.check(now, elapsed);
       answerGc(outbox);
     },
-    onRefresh: () => tasks.publish(),
+    onRefresh: () => {
+      tasks.publish();
+      sample?.check();
+      handles?.check(performance.now());
+      tally.flush(outbox);
+    },
     onError,
   });
   const hideSlot = exposeSlot();
   const forgetExit = flushAtExit({
     flush: ({ kind, code }) => {
       tellEnd(shared, END[kind], code);
+      tally.flush(outbox);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
@@ -132,11 +157,19 @@ function instrument(
       cpu.stop();
       for (const stopMeter of meters) stopMeter();
       modules.stop();
+      tally.flush(outbox);
       tellEnd(shared, END.stopped, 0);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
   };
+}
+
+function watchHandleTimers(handles: HandleMeter, config: Config): () => void {
+  return watchTimers({
+    graceMs: config.handles.grace,
+    opened: (run, timer) => handles.opened(run, timer, 'timer'),
+  });
 }
 
 /** Runs in flight are lost when the process ends, and are not when only Taskwarden does. */

@@ -16,6 +16,8 @@ export function spanOfRun(run: RunRecord, version: string): SpanData {
       ...run,
       waitMs: run.waitMs ?? Number.NaN,
       payloadBytes: run.payloadBytes ?? Number.NaN,
+      ...(extra?.openHandles === undefined ? {} : { openHandles: extra.openHandles }),
+      duplicate: extra?.duplicate,
     }),
     'task.cpu.quality': run.cpuQuality,
     ...(extra?.attributes as SpanData['attributes']),

@@ -18,6 +18,8 @@ import {
   SLOT_COUNT,
   STATE,
   slotAt,
+  type TallyName,
+  type TallyRow,
   type TaskKey,
 } from './protocol.ts';
 
@@ -70,6 +72,8 @@ export interface InboxHandlers {
   span(span: unknown): void;
   /** A queue that an instrumentation has seen; `truncated` where it was too much to be told. */
   queue?(seen: unknown): void;
+  /** What was counted of a task beside its runs has changed by `delta`. */
+  tally?(task: TaskKey, name: TallyName, delta: number): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
   collection(pauseMs: number, heapAfter: number): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
@@ -132,7 +136,10 @@ export class Inbox {
     if (kind === KIND.run) handlers.run(this.#run(at));
     else if (kind === KIND.span) handlers.span(this.#json(at, length));
     else if (kind === KIND.queue) handlers.queue?.(this.#json(at, length));
-    else if (kind === KIND.collection) {
+    else if (kind === KIND.tally) {
+      for (const [taskId, name, delta] of this.#json(at, length) as TallyRow[])
+        handlers.tally?.(this.tasks[taskId] ?? UNKNOWN_TASK, name, delta);
+    } else if (kind === KIND.collection) {
       const { f64 } = this.shared;
       handlers.collection(f64[(at + COLLECTION.pauseMs) >> 3]!, f64[(at + COLLECTION.heapAfter) >> 3]!);
     } else if (kind === KIND.task) {

@@ -16,6 +16,7 @@ import {
   SLOT,
   SLOT_COUNT,
   slotAt,
+  type TallyRow,
   type TaskKey,
 } from './protocol.ts';
 
@@ -206,6 +207,11 @@ export class Outbox {
   /** Tells the agent of a queue, as plain data; false when it could not be told. */
   queue(seen: object): boolean {
     return this.#writeJson(KIND.queue, seen);
+  }
+
+  /** Tells the agent what was counted beside the runs; false when it could not be told. */
+  tally(rows: readonly TallyRow[]): boolean {
+    return this.#writeJson(KIND.tally, rows);
   }
 
   /**

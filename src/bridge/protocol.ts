@@ -118,7 +118,7 @@ const TABLE_AT = HEADER_BYTES;
 const RING_AT = HEADER_BYTES + TABLE_BYTES;
 
 /** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
-export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4, queue: 5 } as const;
+export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4, queue: 5, tally: 6 } as const;
 
 /** A run record, byte offsets. */
 export const RUN = {
@@ -158,8 +158,23 @@ export interface TaskKey {
   task: string;
 }
 
+/** Kinds of handles that a run may leave open. */
+export const HANDLE_TYPES = ['socket', 'timer', 'server', 'child_process', 'worker'] as const;
+export type HandleType = (typeof HANDLE_TYPES)[number];
+
+export const DUPLICATE_TYPES = ['concurrent', 'repeated'] as const;
+export type DuplicateType = (typeof DUPLICATE_TYPES)[number];
+
+/** What is counted by task beside its runs: handles that were left open, job objects, duplicates. */
+export type TallyName = HandleType | DuplicateType | 'jobs_checked' | 'jobs_retained';
+/** Number of the task, what is counted, by how many it has changed. */
+export type TallyRow = [taskId: number, name: TallyName, delta: number];
+
 /** The part of a run record that only some runs have, as JSON. */
 export interface RunExtra {
+  duplicate?: DuplicateType;
+  /** Handles that the run had open at its end. */
+  openHandles?: number;
   error?: { type: string; message: string; stack?: string };
   links?: { traceId: string; spanId: string; traceFlags: number }[];
   parentSpanId?: string;

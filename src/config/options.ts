@@ -36,6 +36,8 @@ export interface Settings {
   readonly watch: { readonly threshold: number; readonly interval: number };
   readonly memory: { readonly gcBudget: number };
   readonly network: boolean;
+  readonly handles: { readonly watch: boolean; readonly grace: number };
+  readonly jobs: { readonly watch: boolean };
   readonly spans: boolean;
   readonly maxTasks: number;
   readonly machine: { readonly interval: number };
@@ -88,6 +90,8 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   watch: { threshold: 1000, interval: 50 },
   memory: { gcBudget: 0.005 },
   network: true,
+  handles: { watch: true, grace: 10_000 },
+  jobs: { watch: true },
   spans: true,
   maxTasks: 200,
   machine: { interval: 15_000 },
@@ -195,6 +199,19 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about: 'Share of time that garbage collections for the sake of measuring memory may take; 0 makes none.',
   },
   network: { kind: boolean, about: 'Whether requests and bytes of handler runs are counted.' },
+  'handles.watch': {
+    kind: boolean,
+    about:
+      'Whether sockets, timers, servers, child processes and threads that runs leave open are looked for.',
+  },
+  'handles.grace': {
+    kind: duration('1s', '1h'),
+    about: 'How long after the end of a run what it opened may stay open. Shorter timers are not looked at.',
+  },
+  'jobs.watch': {
+    kind: boolean,
+    about: 'Whether job objects that stay in memory, and jobs that run twice, are looked for.',
+  },
   spans: { kind: boolean, about: 'Whether a span is made for every handler run.' },
   max_tasks: {
     kind: integer(1, 10_000),

@@ -18,6 +18,9 @@ const TEXTS: Readonly<Record<string, string>> = {
   'messaging.message.body.size':
     'Size of the payload as `task.payload.size` measures it; absent where unknown.',
   'task.cpu.quality': 'What `task.cpu.time` is worth: the same values as the attribute of the metric.',
+  'task.handles.open':
+    'Handles that the run had opened and not closed when it ended; absent for none. A longer life is not in the span: see `task.handles.open` among the metrics.',
+  'task.duplicate.type': 'concurrent or repeated where the job ran twice: see `task.duplicates`.',
   'error.type': 'Class or code of the error; present when the run failed.',
 };
 
@@ -32,6 +35,8 @@ export function spanChapter(): string {
     bytesIn: 0,
     bytesOut: 0,
     payloadBytes: 0,
+    openHandles: 1,
+    duplicate: '',
   };
   const set = [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];
   return `## Spans

@@ -10,6 +10,7 @@ import {
   waitMs,
 } from './bullmq-job.ts';
 import type { Host } from './host.ts';
+import { JobScopes } from './job-scope.ts';
 import { replaceMethod } from './patch.ts';
 import { targetOf } from './redis-connection.ts';
 
@@ -60,6 +61,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host):
   const prototype = (exported as WorkerClass).prototype;
   const payloads = new Payloads();
   const ready = new ReadyTimes();
+  const scopes = new JobScopes();
 
   const undoCreate = replaceMethod(prototype, 'createJob', (original) => {
     return function (this: unknown, ...args) {
@@ -87,6 +89,9 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host):
         payloadBytes,
         carrier: carrierOf(job.opts as JobFields['opts']),
         ownSpan: hasTelemetry(worker),
+        job,
+        jobScope: scopes.of(worker, () => [targetOf(worker.opts?.connection), worker.qualifiedName]),
+        enqueuedMs: job.timestamp,
         isFailure,
       });
       const call = (): unknown => original.apply(this, args);
@@ -153,7 +158,7 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
       const processor = child.processor;
       if (typeof processor !== 'function') return original.apply(this, args);
       const json = args[0] as JobJson;
-      const describe = (): RunInfo => ({
+      const describe = (job: unknown): RunInfo => ({
         framework: 'bullmq',
         queue: json.queueName ?? queueOf(json.queueQualifiedName),
         task: json.name,
@@ -163,10 +168,16 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
         payloadBytes: typeof json.data === 'string' ? json.data.length : undefined,
         carrier: carrierOf(json.opts),
         ownSpan: false,
+        job: typeof job === 'object' && job !== null ? job : undefined,
+        enqueuedMs: json.timestamp,
         isFailure,
       });
       // `start` reads the processor before it first awaits, so the wrapped one need not outlive this call.
-      child.processor = (...call: unknown[]) => tasks.run(describe, () => processor.apply(child, call));
+      child.processor = (...call: unknown[]) =>
+        tasks.run(
+          () => describe(call[0]),
+          () => processor.apply(child, call),
+        );
       try {
         return original.apply(this, args);
       } finally {

@@ -10,6 +10,8 @@ export interface RunUsage {
   bytesIn: number;
   bytesOut: number;
   payloadBytes: number;
+  openHandles?: number;
+  duplicate?: string | undefined;
 }
 
 export interface RunIdentity {
@@ -48,5 +50,7 @@ export function usageAttributes(usage: RunUsage): Record<string, number | string
   if (usage.cpuQuality !== undefined) attributes['task.cpu.quality'] = usage.cpuQuality;
   if (!Number.isNaN(usage.waitMs)) attributes['task.wait.duration'] = usage.waitMs / 1000;
   if (!Number.isNaN(usage.payloadBytes)) attributes['messaging.message.body.size'] = usage.payloadBytes;
+  if (usage.openHandles) attributes['task.handles.open'] = usage.openHandles;
+  if (usage.duplicate !== undefined) attributes['task.duplicate.type'] = usage.duplicate;
   return attributes;
 }

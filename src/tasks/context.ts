@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FinishedRun } from '../bridge/outbox.ts';
-import type { CpuQuality, RunExtra } from '../bridge/protocol.ts';
+import type { CpuQuality, DuplicateType, RunExtra } from '../bridge/protocol.ts';
+import type { Handle } from './meters/handle.ts';
 
 /** What an instrumentation knows of a run before it begins. */
 export interface RunInfo {
@@ -17,6 +18,12 @@ export interface RunInfo {
   carrier: Readonly<Record<string, string>> | undefined;
   /** True when the library makes the consumer span itself: then that span is used. */
   ownSpan: boolean;
+  /** The job object that the handler gets. Never kept: only looked for again when the run has ended. */
+  job?: object | undefined;
+  /** What job ids are unique within, as a 32-bit number; framework and queue where it is left out. */
+  jobScope?: number | undefined;
+  /** When the job was made, ms since the Unix epoch: tells a new job under an old id. */
+  enqueuedMs?: number | undefined;
   /** Whether what a handler threw means that it failed; left out, everything does. */
   isFailure?: (error: unknown) => boolean;
 }
@@ -83,7 +90,11 @@ export class Run implements Cell, FinishedRun {
   bytesOut: number = 0;
   called: boolean = false;
   ended: boolean = false;
+  /** What it has opened, some of it closed since; undefined where nothing. */
+  handles: Handle[] | undefined = undefined;
+  duplicate: DuplicateType | undefined = undefined;
   // Set at the end.
+  openHandles: number = 0;
   failed: boolean = false;
   startEpochMs: number = 0;
   durationMs: number = 0;
@@ -131,4 +142,10 @@ export interface CurrentRun {
   readonly requests: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Size of the payload as `task.payload.size` has it; undefined where unknown. */
+  readonly payloadBytes: number | undefined;
+  /** Sockets, timers, servers, child processes and threads that it has opened and that are open now. */
+  readonly openHandles: number;
+  /** Set where the same job runs in this process already, or has succeeded in it before. */
+  readonly duplicate: DuplicateType | undefined;
 }

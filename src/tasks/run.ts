@@ -3,6 +3,11 @@ import type { Outbox } from '../bridge/outbox.ts';
 import { I32 } from '../bridge/protocol.ts';
 import { type CurrentRun, type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
 import type { CpuMeter } from './meters/cpu.ts';
+import type { Duplicates } from './meters/duplicates.ts';
+import { isOpen } from './meters/handle.ts';
+import type { HandleMeter } from './meters/handles.ts';
+import type { JobSample } from './meters/jobs.ts';
+import type { Tally } from './tally.ts';
 
 export type { RunInfo, RunScope } from './context.ts';
 
@@ -13,6 +18,9 @@ export interface TasksOptions {
   onError: (part: string, error: unknown) => void;
   /** Whether requests are counted; true if left out. */
   network?: boolean;
+  handles?: HandleMeter | undefined;
+  /** Absent where jobs are not looked after. */
+  jobs?: { readonly sample: JobSample; readonly duplicates: Duplicates; readonly tally: Tally } | undefined;
 }
 
 const TIME_ORIGIN = performance.timeOrigin;
@@ -52,7 +60,20 @@ export class Tasks {
     if (run === undefined) return undefined;
     const { queue, task, jobId, attempt, cpuMs, requests, bytesIn, bytesOut } = run;
     const cpuQuality = this.#options.cpu.quality(run);
-    return { queue, task, jobId, attempt, cpuMs, cpuQuality, requests, bytesIn, bytesOut };
+    return {
+      queue,
+      task,
+      jobId,
+      attempt,
+      cpuMs,
+      cpuQuality,
+      requests,
+      bytesIn,
+      bytesOut,
+      payloadBytes: Number.isNaN(run.payloadBytes) ? undefined : run.payloadBytes,
+      openHandles: run.handles?.filter(isOpen).length ?? 0,
+      duplicate: run.duplicate,
+    };
   }
 
   /** Shows the agent what the runs in flight have used so far. */
@@ -72,11 +93,19 @@ export class Tasks {
       const generation = outbox.generation(slot);
       const run = new Run(info, scope, { taskId, slot, generation, startMs, meteringEpoch: cpu.epoch });
       if (slot >= 0) this.#active[slot] = run;
+      if (this.#options.jobs !== undefined) this.#beginJob(run, info);
       return run;
     } catch (error) {
       onError('run', error);
       return undefined;
     }
+  }
+
+  #beginJob(run: Run, info: RunInfo): void {
+    const { sample, duplicates, tally } = this.#options.jobs!;
+    if (info.job !== undefined) sample.begin(run.slot, run.taskId, info.job);
+    run.duplicate = duplicates.begin(run.slot, info);
+    if (run.duplicate !== undefined) tally.add(run.taskId, run.duplicate, 1);
   }
 
   readonly #enter = (run: Run, call: () => unknown): unknown => {
@@ -114,10 +143,15 @@ export class Tasks {
       const failure = run.isFailure(thrown) ? thrown : undefined;
       run.failed = failure !== undefined;
       if (this.#options.network === false) run.requests = -1;
+      this.#options.jobs?.sample.end(run.slot);
+      this.#options.jobs?.duplicates.end(run.slot, thrown === undefined);
       run.startEpochMs = TIME_ORIGIN + run.startMs;
       run.durationMs = performance.now() - run.startMs;
       run.cpuQuality = cpu.quality(run);
+      if (run.handles !== undefined) run.openHandles = this.#options.handles?.ended(run) ?? 0;
       run.extra = run.scope.end(run, failure);
+      if (run.openHandles > 0) run.extra = { ...run.extra, openHandles: run.openHandles };
+      if (run.duplicate !== undefined) run.extra = { ...run.extra, duplicate: run.duplicate };
       outbox.run(run);
     } catch (error) {
       onError('run', error);
