@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis } from '../test/helpers/redis.ts';
+import { measureCrashes } from './detection/crash.ts';
 import type { Bench, BenchOptions } from './lib/bench.ts';
 import { startFixture } from './lib/child.ts';
 import { figure, type Measured } from './lib/figure.ts';
@@ -9,7 +10,7 @@ import { makeSnapshot } from './lib/snapshot.ts';
 import { quantile, spread } from './lib/stats.ts';
 import { SPANS, variants } from './lib/variants.ts';
 
-export const CASES = ['block'] as const;
+export const CASES = ['block', 'crash'] as const;
 const BLOCK_MS = 3000;
 const SETTLE_MS = 2000;
 /** An alert that has not come by then counts as missing. */
@@ -28,25 +29,33 @@ interface Block {
  * receiver, with the default threshold of 1 s. Every job has a task name of its own, so each is an alert of its own.
  */
 export const detection: Bench = async (options) => {
+  const wants = (name: (typeof CASES)[number]): boolean =>
+    options.cases.length === 0 || options.cases.includes(name);
   const jobs = options.quick ? 3 : 6;
   const processes = options.rounds ?? (options.quick ? 1 : 3);
   const neighbours = new Neighbours();
   const receiver = await startReceiver();
   const blocks: Block[] = [];
+  let crashes: Awaited<ReturnType<typeof measureCrashes>> = { figures: [], notes: [] };
   try {
-    for (let round = 0; round < processes; round++) {
+    for (let round = 0; round < (wants('block') ? processes : 0); round++) {
       await neighbours.sample();
       options.progress(`detection, process ${round + 1} of ${processes}: ${jobs} blocks of ${BLOCK_MS} ms`);
       blocks.push(...(await blockLoop(jobs, round, receiver, options)));
     }
+    if (wants('crash')) crashes = await measureCrashes(options, receiver);
   } finally {
     await receiver.stop();
   }
+  const measured = [...(wants('block') ? judge(blocks) : []), ...crashes.figures];
   return {
-    figures: judge(blocks).map((each) => figure('detection', each)),
+    figures: measured.map((each) => figure('detection', each)),
     notes: [
       String(neighbours),
-      `${processes} worker processes, ${jobs} blocks of ${BLOCK_MS / 1000} s each, default threshold.`,
+      ...crashes.notes,
+      wants('block')
+        ? `${processes} worker processes, ${jobs} blocks of ${BLOCK_MS / 1000} s each, default threshold.`
+        : '',
     ],
   };
 };
