@@ -43,6 +43,12 @@ export class Recorder {
   readonly #seen = new WeakMap<Inbox, Int32Array>();
   /** One object for all runs: there are many. */
   readonly #run: { -readonly [Key in keyof RunToRecord]: RunToRecord[Key] };
+  #resources: ReturnType<RecorderOptions['resources']> = {
+    rss: Number.NaN,
+    cpuMs: Number.NaN,
+    oomKills: Number.NaN,
+  };
+  #resourcesAt = Number.NEGATIVE_INFINITY;
   #fd: number | undefined;
   #isEmpty = true;
   #isOver = false;
@@ -136,7 +142,7 @@ export class Recorder {
   #attempt(now: number, end: End | undefined): void {
     this.#pausedUntil = now + PAUSE_MS;
     if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
-    this.#write(end);
+    this.#write(now, end);
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
     this.#writtenAt = now;
   }
@@ -154,7 +160,7 @@ export class Recorder {
     this.#keptAt = now;
   }
 
-  #write(end: End | undefined): void {
+  #write(now: number, end: End | undefined): void {
     const main = this.#options.inboxes()[0];
     if (main === undefined || this.#fd === undefined) return;
     this.#writer.begin();
@@ -166,8 +172,13 @@ export class Recorder {
       if (holding !== undefined) holder = holding;
     }
     const { f64, i32 } = main.shared;
+    // They cost more than all the rest.
+    if (now - this.#resourcesAt >= REFRESH_MS) {
+      this.#resources = this.#options.resources();
+      this.#resourcesAt = now;
+    }
     const resources = {
-      ...this.#options.resources(),
+      ...this.#resources,
       at: this.#options.wallClock(),
       heapUsed: f64[F64.usedHeap]!,
       heapLimit: f64[F64.heapLimit]!,
