@@ -160,7 +160,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'state.dir': {
     kind: stateDir,
     about:
-      'Folder in which pending and firing alerts outlive a restart; auto is $STATE_DIRECTORY of systemd or a folder of the user among the temporary files.',
+      'Folder in which pending and firing alerts outlive a restart, and runs in flight a crash; auto is $STATE_DIRECTORY of systemd or a folder of the user among the temporary files.',
   },
   recorder: {
     kind: choice(['off', 'interval', 'event']),

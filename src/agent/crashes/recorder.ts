@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, rmSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
-import { END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
+import { CURRENT, END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
 import type { StateFolder } from '../../config/state-dir.ts';
 import { checkFolder, makeFolder } from '../state-files.ts';
 import { fileName } from './identity.ts';
@@ -13,6 +13,8 @@ import { RecordingWriter, type RunToRecord } from './recording.ts';
 const REFRESH_MS = 1000;
 /** How often the file is written all the same, and looked after, ms: a process that is silent longer than that may be dead. */
 const KEEP_MS = 10_000;
+/** Silence of the event loop from which the run that holds the thread is recorded as such, ms. */
+const BLOCKED_MS = 500;
 /** How long writing is not tried again after it has failed, ms. */
 const PAUSE_MS = 60_000;
 const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
@@ -164,7 +166,9 @@ export class Recorder {
     const main = this.#options.inboxes()[0];
     if (main === undefined || this.#fd === undefined) return;
     this.#writer.begin();
-    const current = Atomics.load(main.shared.i32, I32.current);
+    // Whoever runs at a moment is no suspect; whoever runs at the end, or keeps the thread to itself, is.
+    const isTelling = end !== undefined || main.lagMs() >= BLOCKED_MS;
+    const current = isTelling ? Atomics.load(main.shared.i32, I32.current) : CURRENT.unknown;
     let holder: number | undefined;
     for (const inbox of this.#options.inboxes()) {
       if (inbox.closed) continue;
