@@ -18,7 +18,7 @@ const FIRST_CAPACITY = 16;
 /**
  * The recent past of a bounded number of series. All share one ascending column of ticks, so a window of time is found
  * once for all of them and is contiguous in every one. Rows are added at the end; when the columns are full, the newest
- * `maxTicks` move to their start (every `maxTicks / 4` ticks). Series without a sample left are released then. Memory is
+ * `maxTicks` move to their start (every `maxTicks / 8` ticks). Series without a sample left are released then. Memory is
  * about 8 bytes per series and row in use.
  */
 export class SeriesStore implements Queryable {
@@ -40,7 +40,7 @@ export class SeriesStore implements Queryable {
   constructor({ maxSeries, maxTicks, onDropped = () => {} }: SeriesStoreOptions) {
     this.#maxSeries = maxSeries;
     this.#maxTicks = maxTicks;
-    this.#maxCapacity = Math.max(maxTicks + 1, Math.ceil(maxTicks * 1.25));
+    this.#maxCapacity = Math.max(maxTicks + 1, Math.ceil(maxTicks * 1.125));
     this.#onDropped = onDropped;
     this.#times = new Float64Array(Math.min(FIRST_CAPACITY, this.#maxCapacity));
   }
