@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
-import { F64, type Offer, type TaskKey } from '../bridge/protocol.ts';
+import { F64, type Offer, type TallyName, type TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
@@ -24,6 +24,7 @@ import type { Recorder } from './crashes/recorder.ts';
 import { Evidence } from './evidence.ts';
 import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
+import { Habits } from './habits.ts';
 import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
 import { Queues } from './queues.ts';
@@ -58,6 +59,7 @@ export class Pipeline {
   readonly #guard: Guard;
   readonly #warn: (text: string) => void;
   readonly #ingest: Ingest;
+  readonly #habits: Habits;
   readonly #evidence: Evidence;
   readonly #sources: Sources;
   readonly #queues: Queues;
@@ -90,6 +92,7 @@ export class Pipeline {
     this.#guard = createGuard(this.#registry, this.#warn);
     this.#main = new MainThread({ warn: this.#warn });
     this.#ingest = new Ingest(this.#registry, { network: config.network });
+    this.#habits = new Habits(this.#registry, this.#ingest);
     this.#evidence = new Evidence(() => this.#sources.active());
     this.#queues = new Queues({
       config,
@@ -101,7 +104,14 @@ export class Pipeline {
     });
     const handlers = {
       run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
-      task: (_id: number, task: TaskKey) => this.#guard('ingest', () => this.#ingest.task(task)),
+      task: (_id: number, task: TaskKey) =>
+        this.#guard('ingest', () => {
+          this.#ingest.task(task);
+          this.#habits.task(task);
+        }),
+      tally: (from: Inbox, task: TaskKey, name: TallyName, delta: number) =>
+        this.#guard('ingest', () => this.#habits.tally(from, task, name, delta)),
+      ended: (from: Inbox) => this.#guard('ingest', () => this.#habits.ended(from)),
       span: (span: unknown) => this.#guard('export', () => this.#export((to) => to.span(span as SpanData))),
       queue: (seen: unknown) => this.#guard('queues', () => this.#queues.seen(seen as SeenQueue)),
       collection: (pauseMs: number, heapAfter: number) =>
@@ -156,7 +166,12 @@ export class Pipeline {
       },
     });
     const host = createHostCollector({ registry: this.#registry });
-    const collect = (): void => void this.#guard('host', () => host.collect(wallClock()));
+    const collect = (): void => {
+      this.#guard('host', () => host.collect(wallClock()));
+      this.#guard('habits', () =>
+        this.#habits.observe(monotonicMs(), this.#sources.tasks(), this.#sources.active().length),
+      );
+    };
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
     this.#every(step, () => {
       collect();
@@ -314,6 +329,7 @@ export class Pipeline {
 
   #run(run: RunRecord): void {
     this.#ingest.run(run);
+    this.#habits.run(run);
     this.#evidence.finished(run);
     if (!run.exportSpan) return;
     // Thousands of times a second: no function of its own where it can be sent at once.

@@ -1,5 +1,5 @@
 import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
-import type { Offer, TaskKey } from '../bridge/protocol.ts';
+import type { Offer, TallyName, TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskKeyText } from './ingest.ts';
 import { Vitals } from './vitals.ts';
@@ -12,18 +12,25 @@ export interface Source {
   watchdog: Watchdog;
 }
 
+/** As of one thread, but where it matters which. */
+export interface SourceHandlers extends Omit<InboxHandlers, 'tally'> {
+  tally?(from: Inbox, task: TaskKey, name: TallyName, delta: number): void;
+  /** A thread has ended, and nothing more comes from it. */
+  ended?(from: Inbox): void;
+}
+
 /** The instrumented threads: the main thread first, others as they offer their memory. */
 export class Sources {
   readonly #registry: Registry;
   readonly #watch: (inbox: Inbox) => Watchdog;
-  readonly #handlers: InboxHandlers;
+  readonly #handlers: SourceHandlers;
   /** One object for a task, whichever thread it comes from: it is what the other parts know a task by. */
   readonly #tasks = new Map<string, TaskKey>();
   #all: Source[] = [];
 
   constructor(
     registry: Registry,
-    handlers: InboxHandlers,
+    handlers: SourceHandlers,
     watch: (inbox: Inbox, isMain: boolean) => Watchdog,
   ) {
     this.#registry = registry;
@@ -56,14 +63,19 @@ export class Sources {
     // Asked before reading: what a thread writes last must be read after it has said that it ends.
     const ended = this.#all.filter(({ inbox }, at) => at > 0 && inbox.closed);
     for (const { inbox } of this.#all)
-      inbox.drain({ ...this.#handlers, task: (id, task) => this.#task(inbox, id, task) });
+      inbox.drain({
+        ...this.#handlers,
+        task: (id, task) => this.#task(inbox, id, task),
+        tally: (task, name, delta) => this.#handlers.tally?.(inbox, task, name, delta),
+      });
     if (ended.length > 0)
       this.#all = this.#all.filter((source) => !ended.includes(source) || this.#letGo(source));
   }
 
   /** A last look at a thread that has ended: what it dropped counts, and it blocks nothing any more. */
-  #letGo({ vitals, watchdog }: Source): false {
+  #letGo({ inbox, vitals, watchdog }: Source): false {
     vitals.collect();
+    this.#handlers.ended?.(inbox);
     watchdog.release();
     return false;
   }

@@ -80,6 +80,12 @@ export class PayloadHistory {
     if (++this.#runs % HALVE_AT === 0) this.#halve();
   }
 
+  /** Lets go of all costs, as better ones are to come. */
+  forgetCosts(): void {
+    this.#bins.clear();
+    this.#runs = 0;
+  }
+
   /** Undefined while there are too few sizes, or runs of them. */
   growth(): PayloadGrowth | undefined {
     const points = [...this.#bins]

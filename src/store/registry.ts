@@ -77,6 +77,11 @@ export class Registry {
     this.number(name, attributes).value = value;
   }
 
+  /** The present value of a series that there is. */
+  value(name: MetricName, attributes: Labels): number | undefined {
+    return this.#numbers.get(name)?.get(labelsKey(attributes))?.value;
+  }
+
   remove(name: MetricName, attributes: Labels): void {
     this.#numbers.get(name)?.delete(labelsKey(attributes));
   }

@@ -104,6 +104,7 @@ test('every option can be set by its variable and by its path', () => {
     external_labels: 'env=prod',
     external_url: 'https://host/prometheus',
     'queues.interval': '20s',
+    'handles.grace': '20s',
     actions: 'exit',
     'poison.window': '10m',
     'evidence.max_age': '10m',
