@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
-import { F64, type Offer, type TallyName, type TaskKey } from '../bridge/protocol.ts';
+import type { Offer, TallyName, TaskKey } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
@@ -11,13 +11,11 @@ import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
 import type { QueueSelection } from '../queues/watcher.ts';
 import { Registry } from '../store/registry.ts';
+import { Actions } from './actions.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
-import { Findings } from './blocks/findings.ts';
-import { Inspection } from './blocks/inspection.ts';
-import { MainThread } from './blocks/main-thread.ts';
-import { SourceMaps } from './blocks/source-maps.ts';
-import { ThreadState } from './blocks/thread-state.ts';
+import { Blocks } from './blocks/blocks.ts';
+import type { Captures } from './captures/captures.ts';
 import type { Aftermath } from './crashes/aftermath.ts';
 import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
@@ -29,7 +27,6 @@ import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
 import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
-import { Watchdog } from './watchdog.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
@@ -64,10 +61,9 @@ export class Pipeline {
   readonly #sources: Sources;
   readonly #queues: Queues;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #main: MainThread;
-  readonly #maps = new SourceMaps();
-  readonly #thread = new ThreadState();
-  readonly #findings = new Findings();
+  readonly #blocks: Blocks;
+  #captures: Captures | undefined;
+  #actions: Actions | undefined;
   #memory: Memory | undefined;
   #recorder: Recorder | undefined;
   #aftermath: Aftermath | undefined;
@@ -90,7 +86,20 @@ export class Pipeline {
     beginAtZero(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
     this.#guard = createGuard(this.#registry, this.#warn);
-    this.#main = new MainThread({ warn: this.#warn });
+    this.#blocks = new Blocks({
+      registry: this.#registry,
+      intervalMs: config.watch.interval,
+      marks: () => this.#alerting?.blockMarks ?? [config.watch.threshold],
+      warn: this.#warn,
+      onBlocked: (block) => {
+        this.#evidence.blockedBy(block.run);
+        this.#tick(true);
+      },
+      onFree: () => {
+        this.#evidence.blockedBy(undefined);
+        this.#tick(true);
+      },
+    });
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#habits = new Habits(this.#registry, this.#ingest);
     this.#evidence = new Evidence(() => this.#sources.active());
@@ -121,7 +130,9 @@ export class Pipeline {
           throw error;
         }),
     };
-    this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) => this.#watchdog(inbox, isMain));
+    this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) =>
+      this.#blocks.watchdog(inbox, isMain),
+    );
   }
 
   /** Stage one: watches a thread. The first is the main thread. */
@@ -147,6 +158,7 @@ export class Pipeline {
       import('./open-state.ts'),
       import('../host/collector.ts'),
     ]);
+    await this.#openActions();
     const { step } = this.#config.store;
     this.#alerting = new Alerting({
       config: this.#config,
@@ -231,9 +243,25 @@ export class Pipeline {
     this.#tick(true);
     this.#alerting?.flush();
     this.#exportMetrics();
-    // Node.js says "Waiting for the debugger to disconnect" to those whose process ends with an open session.
-    this.#main.close();
+    this.#blocks.close();
+    this.#captures?.close();
     await this.#exporting?.flush(FLUSH_MS);
+  }
+
+  /** What rules may ask for in this process. */
+  async #openActions(): Promise<void> {
+    const inbox = this.#sources.all[0]?.inbox;
+    if (inbox === undefined) return;
+    const { openCaptures } = await import('./captures/open.ts');
+    this.#captures = openCaptures(this.#config, inbox, this.#blocks, this.#registry, this.#warn);
+    this.#actions = new Actions({
+      actions: this.#captures.actions,
+      allowed: this.#config.actions,
+      dryRun: this.#config.actionsDryRun,
+      onEvent: (record) => this.#export((to) => to.event(record)),
+      count: (action, outcome) => this.#registry.add('taskwarden.actions', { action, outcome }, 1),
+      now: wallClock,
+    });
   }
 
   async #serve(alerting: Alerting): Promise<void> {
@@ -260,7 +288,9 @@ export class Pipeline {
   }
 
   #alert(transition: AlertTransition): void {
-    const found = this.#findings.attach(transition);
+    // What an action does may need to know of the block; what the alert tells, of the files that the action writes.
+    const evidence = this.#guard('actions', () => this.#actions?.dispatch(this.#blocks.look(transition)));
+    const found = this.#blocks.attach(transition, evidence ?? []);
     this.#export((to) => to.alert(found));
   }
 
@@ -299,32 +329,6 @@ export class Pipeline {
     if (asked === this.#reloads) return;
     this.#reloads = asked;
     this.reloadRules();
-  }
-
-  #watchdog(inbox: Inbox, isMain: boolean): Watchdog {
-    const { threshold, interval } = this.#config.watch;
-    const [main, maps, thread] = [this.#main, this.#maps, this.#thread];
-    return new Watchdog(inbox, {
-      registry: this.#registry,
-      marks: () => this.#alerting?.blockMarks ?? [threshold],
-      intervalMs: interval,
-      // The inspector reaches the main thread alone.
-      inspect: () =>
-        isMain
-          ? new Inspection({ main, maps, thread, heapLimit: inbox.shared.f64[F64.heapLimit]! })
-          : undefined,
-      cpuMs: () => (isMain ? thread.cpuMs() : undefined),
-      onBlocked: (block) => {
-        this.#evidence.blockedBy(block.run);
-        this.#findings.began(block);
-        this.#tick(true);
-      },
-      onFree: (block) => {
-        this.#evidence.blockedBy(undefined);
-        this.#findings.ended(block);
-        this.#tick(true);
-      },
-    });
   }
 
   #run(run: RunRecord): void {

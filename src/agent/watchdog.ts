@@ -42,6 +42,8 @@ export interface WatchdogOptions {
   readonly inspect: () => Pick<Inspection, 'see' | 'look'> | undefined;
   /** CPU time of the thread, ms; undefined where it is not known. */
   readonly cpuMs: () => number | undefined;
+  /** Whether the agent itself keeps the thread. */
+  readonly isHeld: () => boolean;
   /** A loop has just been found blocked, or has been for as long as the next mark. */
   readonly onBlocked: (block: Block) => void;
   readonly onFree: (block: Block) => void;
@@ -99,6 +101,7 @@ export class Watchdog {
       this.#unseenMs += gap - intervalMs;
       this.#silent = 0;
     }
+    if (this.#block === undefined && this.#options.isHeld()) this.#unseenMs += this.#lagMs();
     const lagMs = this.#lagMs();
     if (this.#block !== undefined) this.#goOn(this.#block, lagMs);
     else if (this.#silent >= SILENT_CHECKS) await this.#suspect(beat, lagMs);

@@ -33,6 +33,7 @@ function setup() {
       const nobody = {
         inspect: () => undefined,
         cpuMs: () => undefined,
+        isHeld: () => false,
         onBlocked: () => {},
         onFree: () => {},
       };

@@ -32,6 +32,7 @@ function setup({ see = async () => seen({ kind: 'native' }), cpuMs, marks = [THR
   const blocks: Block[] = [];
   const ended: Block[] = [];
   let asked = 0;
+  let held = false;
   let look: Look | undefined;
   const watchdog = new Watchdog(ends.inbox, {
     registry,
@@ -48,6 +49,7 @@ function setup({ see = async () => seen({ kind: 'native' }), cpuMs, marks = [THR
       };
     },
     cpuMs: () => cpuMs?.(),
+    isHeld: () => held,
     onBlocked(block) {
       found.push(block.run);
       blocks.push({ ...block });
@@ -63,6 +65,10 @@ function setup({ see = async () => seen({ kind: 'native' }), cpuMs, marks = [THR
     blocks,
     ended,
     freed: () => ended.length,
+    /** The agent keeps the thread, or no longer. */
+    keep(now: boolean) {
+      held = now;
+    },
     /** The thread says where it was. */
     answers(answer: Look) {
       look = answer;
@@ -352,4 +358,20 @@ test('a block in which collections took most of the time is theirs, which is kno
   t.beat();
   await t.check();
   assert.equal(t.ended[0]?.kind, 'gc');
+});
+
+test('the time in which the agent itself keeps the thread is no block', async () => {
+  const t = setup();
+  t.hold(t.begin());
+  t.drain();
+  await t.check(2);
+  t.keep(true);
+  t.silentFor(5000);
+  await t.check(5);
+  t.keep(false);
+  await t.check(5);
+  assert.deepEqual(t.found, []);
+  t.silentFor(7000);
+  await t.check(1);
+  assert.equal(t.found.length, 1);
 });

@@ -26,6 +26,13 @@ export class Findings {
     this.#count(block, 0);
   }
 
+  /** An alert that begins to fire, with the block that it is about. */
+  look(transition: AlertTransition): AlertTransition {
+    if (transition.state !== 'firing' || !isAboutBlocks(transition)) return transition;
+    const block = this.#blockFor(transition.labels.task_name);
+    return block === undefined ? transition : { ...transition, findings: { block: findingOf(block, 1) } };
+  }
+
   /** The change with what is known about it. @param evidence files that are being written about it */
   attach(transition: AlertTransition, evidence: readonly string[] = []): AlertTransition {
     const { fingerprint, state, previousState } = transition;
@@ -36,12 +43,12 @@ export class Findings {
       return known === undefined ? transition : { ...transition, findings: known.findings };
     }
     if (previousState === 'firing') return transition;
-    const block = isAboutBlocks(transition) ? this.#blockFor(transition.labels.task_name) : undefined;
+    const { findings: { block } = {} } = this.look(transition);
+    if (block === undefined && evidence.length === 0) return transition;
     const findings: AlertFindings = {
-      ...(block !== undefined && { block: findingOf(block, 1) }),
+      ...(block !== undefined && { block }),
       ...(evidence.length > 0 && { evidence }),
     };
-    if (block === undefined && evidence.length === 0) return transition;
     this.#firing.set(fingerprint, { findings, task: transition.labels.task_name });
     if (this.#firing.size > MAX_ALERTS) this.#firing.delete([...this.#firing.keys()][0]!);
     return { ...transition, findings };
