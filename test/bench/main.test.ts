@@ -32,6 +32,6 @@ test('--help lists every bench and case', () => {
   assert.match(stdout, /overhead \| detection \| rules \| queues \| all/);
   assert.match(
     stdout,
-    /noop, io, start, installed, block, tick, each, memory, growth, api, prometheus, truth, cost, many, latency/,
+    /noop, io, start, installed, block, crash, tick, each, memory, growth, api, prometheus, truth, cost, many, latency, asynq/,
   );
 });
