@@ -15,7 +15,9 @@ const BINS = 40 * BINS_PER_OCTAVE;
 const MIN_RUNS = 5;
 const MIN_BINS = 5;
 /** Octaves between the smallest and the largest size that counts. */
-const MIN_OCTAVES = 3;
+const MIN_OCTAVES = 2;
+/** Where the sizes that are looked at begin, as a share of those that there are. */
+const VIEWS = [0, 1 / 3, 1 / 2, 2 / 3, 3 / 4] as const;
 /** Runs after which those so far count half. */
 const HALVE_AT = 20_000;
 const MIN_HISTORY = 100;
@@ -39,8 +41,8 @@ interface Point {
 
 /**
  * The payloads of one task and what they cost, in bounded memory. The exponent is the slope of log cost against log size: of all
- * sizes, or of the upper half of them where that shows more, as a fixed cost hides the growth of small ones. Either slope is too low
- * rather than too high while a fixed cost is there.
+ * sizes, or of the larger ones alone where that shows more, as a fixed cost hides the growth of small ones. Any of these slopes is too
+ * low rather than too high then.
  */
 export class PayloadHistory {
   readonly #sizes = new Float64Array(BINS);
@@ -92,8 +94,9 @@ export class PayloadHistory {
       .filter(([, bin]) => bin.weight >= MIN_RUNS)
       .sort(([a], [b]) => a - b)
       .map(([, bin]) => pointOf(bin));
-    const upper = points.filter(({ x }) => x >= (points[0]!.x + points.at(-1)!.x) / 2);
-    const fits = [fit(points), fit(upper)].filter((each) => each !== undefined);
+    const fits = VIEWS.map((from) => fit(points.slice(Math.floor(from * points.length)))).filter(
+      (each) => each !== undefined,
+    );
     const best = fits.sort((a, b) => b.lower - a.lower)[0];
     return best && { ...best, runs: this.#runs };
   }
