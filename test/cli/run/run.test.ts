@@ -190,14 +190,4 @@ describe('a worker with tasks in flight', { concurrency: 1 }, () => {
     assert.deepEqual(left, []);
     await sink.down();
   });
-
-  test('that ends itself', async () => {
-    const sink = await startSink();
-    const { ended, firing, left } = await died('exit', [], sink);
-    assert.equal(ended.code, 3);
-    assert.match(ended.stderr, /ended with exit code 3 after .* with 2 tasks in flight/);
-    assert.equal(firing('TaskCrashedWorker').length, 2);
-    assert.deepEqual(left, []);
-    await sink.down();
-  });
 });
