@@ -19,7 +19,7 @@ import { Duplicates } from './tasks/meters/duplicates.ts';
 import { answerGc, meterGc } from './tasks/meters/gc.ts';
 import { HandleMeter } from './tasks/meters/handles.ts';
 import { JobSample } from './tasks/meters/jobs.ts';
-import { meterNetwork } from './tasks/meters/network.ts';
+import { NetworkMeter } from './tasks/meters/network.ts';
 import { exposeSlot } from './tasks/meters/slot.ts';
 import { faultReporter, Tasks } from './tasks/run.ts';
 import { Tally } from './tasks/tally.ts';
@@ -93,12 +93,20 @@ function instrument(
         onError: (error) => onError('handles', error),
       })
     : undefined;
+  const network = config.network
+    ? new NetworkMeter({
+        maxServers: config.maxServers,
+        replace: replaceMethod,
+        onError: (error) => onError('network', error),
+      })
+    : undefined;
   const tasks = new Tasks({
     outbox,
     cpu,
     openScope: (info) => sdk.open(info),
     onError,
     network: config.network,
+    networkMeter: network,
     handles,
     jobs: sample && { sample, duplicates: new Duplicates(), tally },
   });
@@ -113,7 +121,7 @@ function instrument(
   });
   const meters = [
     meterGc(shared),
-    config.network ? meterNetwork((error) => onError('network', error)) : () => {},
+    ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];
   cpu.start();
@@ -126,10 +134,12 @@ function instrument(
       answerGc(outbox);
     },
     onRefresh: () => {
+      network?.check();
       tasks.publish();
       sample?.check();
       handles?.check(performance.now());
       tally.flush(outbox);
+      network?.flush(outbox);
     },
     onError,
   });
@@ -138,6 +148,8 @@ function instrument(
     flush: ({ kind, code }) => {
       tellEnd(shared, END[kind], code);
       tally.flush(outbox);
+      network?.check();
+      network?.flush(outbox);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
@@ -155,9 +167,11 @@ function instrument(
       hideSlot();
       stopHeartbeat();
       cpu.stop();
+      network?.check();
       for (const stopMeter of meters) stopMeter();
       modules.stop();
       tally.flush(outbox);
+      network?.flush(outbox);
       tellEnd(shared, END.stopped, 0);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();

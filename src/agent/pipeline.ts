@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
-import type { Offer, TallyName, TaskKey } from '../bridge/protocol.ts';
+import type { Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
@@ -19,6 +19,7 @@ import type { Captures } from './captures/captures.ts';
 import type { Aftermath } from './crashes/aftermath.ts';
 import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
+import { Dependencies } from './dependencies.ts';
 import { Evidence } from './evidence.ts';
 import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
@@ -56,6 +57,7 @@ export class Pipeline {
   readonly #guard: Guard;
   readonly #warn: (text: string) => void;
   readonly #ingest: Ingest;
+  readonly #dependencies: Dependencies;
   readonly #habits: Habits;
   readonly #evidence: Evidence;
   readonly #sources: Sources;
@@ -102,6 +104,7 @@ export class Pipeline {
     });
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#habits = new Habits(this.#registry, this.#ingest);
+    this.#dependencies = new Dependencies(this.#registry);
     this.#evidence = new Evidence(() => this.#sources.active());
     this.#queues = new Queues({
       config,
@@ -118,6 +121,8 @@ export class Pipeline {
           this.#ingest.task(task);
           this.#habits.task(task);
         }),
+      traffic: (task: TaskKey | undefined, server: ServerKey, row: TrafficRow) =>
+        this.#guard('ingest', () => this.#dependencies.add(task, server, row)),
       tally: (from: Inbox, task: TaskKey, name: TallyName, delta: number) =>
         this.#guard('ingest', () => this.#habits.tally(from, task, name, delta)),
       ended: (from: Inbox) => this.#guard('ingest', () => this.#habits.ended(from)),

@@ -17,6 +17,7 @@ export function spanOfRun(run: RunRecord, version: string): SpanData {
       waitMs: run.waitMs ?? Number.NaN,
       payloadBytes: run.payloadBytes ?? Number.NaN,
       ...(extra?.openHandles === undefined ? {} : { openHandles: extra.openHandles }),
+      ...(extra?.failedRequests === undefined ? {} : { failedRequests: extra.failedRequests }),
       duplicate: extra?.duplicate,
     }),
     'task.cpu.quality': run.cpuQuality,

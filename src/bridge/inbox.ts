@@ -13,6 +13,7 @@ import {
   RUN,
   type RunExtra,
   ringAt,
+  type ServerKey,
   type Shared,
   SLOT,
   SLOT_COUNT,
@@ -21,6 +22,7 @@ import {
   type TallyName,
   type TallyRow,
   type TaskKey,
+  type TrafficRow,
 } from './protocol.ts';
 
 /** A finished run as the agent reads it; unknown figures are undefined. */
@@ -74,18 +76,22 @@ export interface InboxHandlers {
   queue?(seen: unknown): void;
   /** What was counted of a task beside its runs has changed by `delta`. */
   tally?(task: TaskKey, name: TallyName, delta: number): void;
+  /** What a task has exchanged with a server since the last time; without a task, over connections that are no single run's. */
+  traffic?(task: TaskKey | undefined, server: ServerKey, row: TrafficRow): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
   collection(pauseMs: number, heapAfter: number): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
   unreadable(error: unknown): void;
 }
 
+const UNKNOWN_SERVER: ServerKey = { address: 'unknown', port: undefined };
 const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'unknown' };
 
 /** The agent's end of the shared memory of one thread. */
 export class Inbox {
   readonly shared: Shared;
   readonly tasks: TaskKey[] = [];
+  readonly #servers: ServerKey[] = [];
   readonly #clockOffset: number;
 
   /** @param clockOffset monotonicMs() - performance.now() of the thread that writes. */
@@ -139,6 +145,14 @@ export class Inbox {
     else if (kind === KIND.tally) {
       for (const [taskId, name, delta] of this.#json(at, length) as TallyRow[])
         handlers.tally?.(this.tasks[taskId] ?? UNKNOWN_TASK, name, delta);
+    } else if (kind === KIND.server) {
+      const { id, address, port } = this.#json(at, length) as ServerKey & { id: number };
+      this.#servers[id] = { address, port };
+    } else if (kind === KIND.traffic) {
+      for (const row of this.#json(at, length) as TrafficRow[]) {
+        const task = row[0] < 0 ? undefined : (this.tasks[row[0]] ?? UNKNOWN_TASK);
+        handlers.traffic?.(task, this.#servers[row[1]] ?? UNKNOWN_SERVER, row);
+      }
     } else if (kind === KIND.collection) {
       const { f64 } = this.shared;
       handlers.collection(f64[(at + COLLECTION.pauseMs) >> 3]!, f64[(at + COLLECTION.heapAfter) >> 3]!);

@@ -12,12 +12,14 @@ import {
   type RunExtra,
   ringAt,
   ringRest,
+  type ServerKey,
   type Shared,
   SLOT,
   SLOT_COUNT,
   slotAt,
   type TallyRow,
   type TaskKey,
+  type TrafficRow,
 } from './protocol.ts';
 
 /** What a finished run leaves behind. Times in ms, sizes in bytes; NaN where unknown. */
@@ -212,6 +214,16 @@ export class Outbox {
   /** Tells the agent what was counted beside the runs; false when it could not be told. */
   tally(rows: readonly TallyRow[]): boolean {
     return this.#writeJson(KIND.tally, rows);
+  }
+
+  /** Tells the agent of a server and its number; false when it could not be told. */
+  server(server: ServerKey & { readonly id: number }): boolean {
+    return this.#writeJson(KIND.server, server);
+  }
+
+  /** Tells the agent what was exchanged with servers; false when it could not be told. */
+  traffic(rows: readonly TrafficRow[]): boolean {
+    return this.#writeJson(KIND.traffic, rows);
   }
 
   /**

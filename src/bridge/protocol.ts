@@ -118,7 +118,17 @@ const TABLE_AT = HEADER_BYTES;
 const RING_AT = HEADER_BYTES + TABLE_BYTES;
 
 /** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
-export const KIND = { padding: 0, run: 1, task: 2, span: 3, collection: 4, queue: 5, tally: 6 } as const;
+export const KIND = {
+  padding: 0,
+  run: 1,
+  task: 2,
+  span: 3,
+  collection: 4,
+  queue: 5,
+  tally: 6,
+  server: 7,
+  traffic: 8,
+} as const;
 
 /** A run record, byte offsets. */
 export const RUN = {
@@ -170,11 +180,43 @@ export type TallyName = HandleType | DuplicateType | 'jobs_checked' | 'jobs_reta
 /** Number of the task, what is counted, by how many it has changed. */
 export type TallyRow = [taskId: number, name: TallyName, delta: number];
 
+/** How a request ends; what they mean says docs/metrics.md. */
+export const REQUEST_OUTCOMES = [
+  'success',
+  'client_error',
+  'server_error',
+  'timeout',
+  'error',
+  'aborted',
+] as const;
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+/** A server that tasks talk to; no port where it is a path, unknown, or one of several. */
+export interface ServerKey {
+  address: string;
+  port: number | undefined;
+}
+
+/**
+ * What was exchanged with a server: number of the task (-1 for connections that are no single run's) and of the server, bytes, ms that
+ * requests took, and how many of them ended in each of REQUEST_OUTCOMES.
+ */
+export type TrafficRow = readonly [
+  taskId: number,
+  serverId: number,
+  bytesIn: number,
+  bytesOut: number,
+  timeMs: number,
+  ...requests: number[],
+];
+
 /** The part of a run record that only some runs have, as JSON. */
 export interface RunExtra {
   duplicate?: DuplicateType;
   /** Handles that the run had open at its end. */
   openHandles?: number;
+  /** Requests that a server, or the way to it, has failed. */
+  failedRequests?: number;
   error?: { type: string; message: string; stack?: string };
   links?: { traceId: string; spanId: string; traceFlags: number }[];
   parentSpanId?: string;

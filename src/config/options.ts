@@ -40,6 +40,7 @@ export interface Settings {
   readonly jobs: { readonly watch: boolean };
   readonly spans: boolean;
   readonly maxTasks: number;
+  readonly maxServers: number;
   readonly machine: { readonly interval: number };
   readonly queues: {
     readonly watch: 'seen' | 'off';
@@ -94,6 +95,7 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   jobs: { watch: true },
   spans: true,
   maxTasks: 200,
+  maxServers: 50,
   machine: { interval: 15_000 },
   queues: { watch: 'seen', interval: 10_000, redis: '', hostRoot: '/' },
   store: { step: 5000, retention: 900_000, maxSeries: 5000 },
@@ -216,6 +218,10 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   max_tasks: {
     kind: integer(1, 10_000),
     about: 'Task names with series of their own; further ones count as "other".',
+  },
+  max_servers: {
+    kind: integer(1, 10_000),
+    about: 'Servers and circuit breakers with series of their own; further ones count as "other".',
   },
   'machine.interval': {
     kind: duration('1s', '1h'),

@@ -12,8 +12,11 @@ const TEXTS: Readonly<Record<string, string>> = {
   'task.cpu.time': 'CPU time of the main thread in this run, in seconds.',
   'task.event_loop.block.duration': 'Longest time that the run kept the event loop to itself, in seconds.',
   'task.network.requests': 'HTTP requests that the run started.',
-  'task.network.io.receive': 'Bytes that these requests received.',
-  'task.network.io.transmit': 'Bytes that these requests sent.',
+  'task.network.failures':
+    'Those of them that ended in a status of 500 or above, a timeout or an error of the connection; absent for none.',
+  'task.network.io.receive':
+    "Bytes received on connections that were the run's own at the time: see `task.network.io`.",
+  'task.network.io.transmit': 'Bytes sent on them.',
   'task.wait.duration': 'Time from ready to picked up, in seconds; absent where unknown.',
   'messaging.message.body.size':
     'Size of the payload as `task.payload.size` measures it; absent where unknown.',
@@ -36,6 +39,7 @@ export function spanChapter(): string {
     bytesOut: 0,
     payloadBytes: 0,
     openHandles: 1,
+    failedRequests: 1,
     duplicate: '',
   };
   const set = [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];

@@ -21,10 +21,11 @@ export function replaceMethod<T extends object>(
   if (typeof original !== 'function') {
     throw new TaskwardenError('TASKWARDEN_PATCH', `there is no method ${name} to instrument`);
   }
-  if (PATCHED in original) {
+  const own = Object.getOwnPropertyDescriptor(holder, name);
+  // What is replaced further up the prototype chain does not keep an object from a replacement of its own.
+  if (own !== undefined && PATCHED in original) {
     throw new TaskwardenError('TASKWARDEN_PATCH', `${name} is instrumented by another copy of taskwarden`);
   }
-  const own = Object.getOwnPropertyDescriptor(holder, name);
   const replacement = wrap(original as Method);
   Object.defineProperty(replacement, 'name', { value: original.name, configurable: true });
   Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });

@@ -11,6 +11,7 @@ export interface RunUsage {
   bytesOut: number;
   payloadBytes: number;
   openHandles?: number;
+  failedRequests?: number;
   duplicate?: string | undefined;
 }
 
@@ -42,6 +43,7 @@ export function usageAttributes(usage: RunUsage): Record<string, number | string
     attributes['task.network.requests'] = usage.requests;
     attributes['task.network.io.receive'] = usage.bytesIn;
     attributes['task.network.io.transmit'] = usage.bytesOut;
+    if (usage.failedRequests) attributes['task.network.failures'] = usage.failedRequests;
   }
   if (usage.cpuQuality !== 'off') {
     attributes['task.cpu.time'] = usage.cpuMs / 1000;

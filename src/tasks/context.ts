@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FinishedRun } from '../bridge/outbox.ts';
 import type { CpuQuality, DuplicateType, RunExtra } from '../bridge/protocol.ts';
 import type { Handle } from './meters/handle.ts';
+import type { Connection } from './network/connection.ts';
 
 /** What an instrumentation knows of a run before it begins. */
 export interface RunInfo {
@@ -93,6 +94,9 @@ export class Run implements Cell, FinishedRun {
   /** What it has opened, some of it closed since; undefined where nothing. */
   handles: Handle[] | undefined = undefined;
   duplicate: DuplicateType | undefined = undefined;
+  /** What it has opened or used to talk to others; undefined where nothing. */
+  connections: Set<Connection> | undefined = undefined;
+  failedRequests: number = 0;
   // Set at the end.
   openHandles: number = 0;
   failed: boolean = false;
@@ -138,8 +142,10 @@ export interface CurrentRun {
   /** CPU time so far in ms; what it is worth says `cpuQuality`. */
   readonly cpuMs: number;
   readonly cpuQuality: CpuQuality;
-  /** Requests started so far, and the bytes of those that ended. */
+  /** Requests started so far, and those of them that a server, or the way to it, has failed. */
   readonly requests: number;
+  readonly failedRequests: number;
+  /** Bytes so far, on connections that are the run's own at the time. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Size of the payload as `task.payload.size` has it; undefined where unknown. */

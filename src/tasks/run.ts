@@ -7,6 +7,7 @@ import type { Duplicates } from './meters/duplicates.ts';
 import { isOpen } from './meters/handle.ts';
 import type { HandleMeter } from './meters/handles.ts';
 import type { JobSample } from './meters/jobs.ts';
+import type { NetworkMeter } from './meters/network.ts';
 import type { Tally } from './tally.ts';
 
 export type { RunInfo, RunScope } from './context.ts';
@@ -18,6 +19,7 @@ export interface TasksOptions {
   onError: (part: string, error: unknown) => void;
   /** Whether requests are counted; true if left out. */
   network?: boolean;
+  networkMeter?: NetworkMeter | undefined;
   handles?: HandleMeter | undefined;
   /** Absent where jobs are not looked after. */
   jobs?: { readonly sample: JobSample; readonly duplicates: Duplicates; readonly tally: Tally } | undefined;
@@ -58,7 +60,8 @@ export class Tasks {
   current(): CurrentRun | undefined {
     const run = runStorage.getStore();
     if (run === undefined) return undefined;
-    const { queue, task, jobId, attempt, cpuMs, requests, bytesIn, bytesOut } = run;
+    this.#options.networkMeter?.settle(run);
+    const { queue, task, jobId, attempt, cpuMs, requests, failedRequests, bytesIn, bytesOut } = run;
     const cpuQuality = this.#options.cpu.quality(run);
     return {
       queue,
@@ -68,6 +71,7 @@ export class Tasks {
       cpuMs,
       cpuQuality,
       requests,
+      failedRequests,
       bytesIn,
       bytesOut,
       payloadBytes: Number.isNaN(run.payloadBytes) ? undefined : run.payloadBytes,
@@ -137,6 +141,7 @@ export class Tasks {
     const { outbox, cpu, onError } = this.#options;
     try {
       cpu.close(run);
+      if (run.connections !== undefined) this.#options.networkMeter?.ended(run);
       run.ended = true;
       outbox.close(run.slot);
       if (run.slot >= 0) this.#active[run.slot] = undefined;
@@ -151,6 +156,7 @@ export class Tasks {
       if (run.handles !== undefined) run.openHandles = this.#options.handles?.ended(run) ?? 0;
       run.extra = run.scope.end(run, failure);
       if (run.openHandles > 0) run.extra = { ...run.extra, openHandles: run.openHandles };
+      if (run.failedRequests > 0) run.extra = { ...run.extra, failedRequests: run.failedRequests };
       if (run.duplicate !== undefined) run.extra = { ...run.extra, duplicate: run.duplicate };
       outbox.run(run);
     } catch (error) {

@@ -1,84 +1,238 @@
 import diagnostics from 'node:diagnostics_channel';
-import type { ClientRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Outbox } from '../../bridge/outbox.ts';
 import { type Run, runStorage } from '../context.ts';
+import type { Exchange } from '../network/connection.ts';
+import { Connections, type Replace } from '../network/connections.ts';
+import { type Server, TrafficTable } from '../network/traffic.ts';
 
-/** An exchange on a socket: bytes are what the socket counted from its begin to its end. */
-interface Exchange {
-  run: Run;
-  socket: Socket | undefined;
-  readAtStart: number;
-  writtenAtStart: number;
+export interface NetworkMeterOptions {
+  /** Servers that are told apart. */
+  readonly maxServers: number;
+  /** Replaces a method until the function that it gives back is called; throws where it cannot. */
+  readonly replace: Replace;
+  readonly onError: (error: unknown) => void;
 }
 
-type Listener = (message: unknown) => void;
+// Messages have the members that the channel's name says; a request is undici's, node:http's or a stream of HTTP/2.
+interface Message {
+  readonly request: ClientRequest & UndiciRequest;
+  readonly stream: ClientHttp2Stream;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly response: { readonly statusCode: number };
+  readonly socket: Socket;
+  readonly error: unknown;
+}
+
+interface UndiciRequest {
+  readonly origin: unknown;
+  readonly upgrade: unknown;
+}
+
+/** Private parts of node:http's requests. */
+interface HttpRequest {
+  readonly upgradeOrConnect?: boolean;
+  readonly res?: IncomingMessage | null;
+}
 
 /**
- * Requests and bytes of each run, from Node's own diagnostics channels: `undici:*` (fetch and undici) and
- * `http.client.*` (http and https). HTTP/1.1 has one exchange at a time on a socket, so the socket's counters tell its bytes.
+ * Requests and bytes of each run, and of each task by server, from Node's own diagnostics channels: `undici:*` (fetch and undici),
+ * `http.client.*` (http and https), `http2.client.stream.*`, and `net.client.socket` for all that uses sockets without them.
  */
-export function meterNetwork(onError: (error: unknown) => void): () => void {
-  const exchanges = new WeakMap<object, Exchange>();
-  const listeners: [string, Listener][] = [
-    ['undici:request:create', (message) => begin((message as { request: object }).request)],
-    [
-      'undici:client:sendHeaders',
-      (message) => {
-        const { request, socket } = message as { request: object; socket: Socket };
-        attach(exchanges.get(request), socket);
-      },
-    ],
-    ['undici:request:trailers', (message) => end((message as { request: object }).request)],
-    ['undici:request:error', (message) => end((message as { request: object }).request)],
-    ['http.client.request.created', (message) => beginHttp((message as { request: ClientRequest }).request)],
-  ];
+export class NetworkMeter {
+  readonly #options: NetworkMeterOptions;
+  readonly #traffic: TrafficTable;
+  readonly #connections: Connections;
+  readonly #exchanges = new WeakMap<object, Exchange>();
 
-  function begin(request: object): Exchange | undefined {
+  constructor(options: NetworkMeterOptions) {
+    this.#options = options;
+    this.#traffic = new TrafficTable(options.maxServers);
+    this.#connections = new Connections(this.#traffic, options.replace);
+  }
+
+  /** Begins to listen; returns what ends it. */
+  start(): () => void {
+    const listeners: [channel: string, listener: (message: Message) => void][] = [
+      ['net.client.socket', ({ socket }) => this.#connections.opened(socket)],
+      ['undici:client:connected', ({ socket }) => this.#ofUndici(socket)],
+      ['undici:request:create', ({ request }) => this.#beginUndici(request)],
+      ['undici:client:sendHeaders', ({ request, socket }) => this.#attach(request, socket)],
+      ['undici:request:headers', ({ request, response }) => this.#answered(request, response.statusCode)],
+      ['undici:request:trailers', ({ request }) => this.#end(request)],
+      ['undici:request:error', ({ request, error }) => this.#end(request, error)],
+      ['http.client.request.created', ({ request }) => this.#beginHttp(request)],
+      [
+        'http.client.response.finish',
+        ({ request, response }) => this.#answered(request, response.statusCode),
+      ],
+      ['http.client.request.error', ({ request, error }) => this.#failedHttp(request, error)],
+      ['http2.client.stream.created', ({ stream, headers }) => this.#beginHttp2(stream, headers)],
+      ['http2.client.stream.finish', ({ stream, headers }) => this.#answered(stream, headers[':status'])],
+      ['http2.client.stream.error', ({ stream, error }) => this.#failed(stream, error)],
+      ['http2.client.stream.close', ({ stream }) => this.#endHttp2(stream)],
+    ];
+    const guarded = listeners.map(([channel, listener]): [string, (message: unknown) => void] => [
+      channel,
+      (message) => {
+        try {
+          listener(message as Message);
+        } catch (error) {
+          this.#options.onError(error);
+        }
+      },
+    ]);
+    for (const [channel, listener] of guarded) diagnostics.subscribe(channel, listener);
+    return () => {
+      for (const [channel, listener] of guarded) diagnostics.unsubscribe(channel, listener);
+      this.#connections.stop();
+    };
+  }
+
+  /** Charges a run what it has used up to now. */
+  settle(run: Run): void {
+    this.#connections.settle(run);
+  }
+
+  /** A run that has used the network ends; to be called before it is marked as ended. */
+  ended(run: Run): void {
+    this.#connections.ended(run);
+  }
+
+  /** To be called about once a second. */
+  check(): void {
+    this.#connections.check();
+  }
+
+  /** Hands over what was exchanged with servers since the last time. */
+  flush(outbox: Outbox): void {
+    this.#traffic.flush(outbox);
+  }
+
+  #begin(request: object, server: Server, upgrades: boolean): Exchange {
     const run = runStorage.getStore();
-    if (run === undefined || run.ended) return undefined;
-    run.requests++;
-    const exchange: Exchange = { run, socket: undefined, readAtStart: 0, writtenAtStart: 0 };
-    exchanges.set(request, exchange);
+    const payer = run === undefined || run.ended ? undefined : run;
+    if (payer !== undefined) payer.requests++;
+    const exchange: Exchange = {
+      payer,
+      traffic: payer === undefined ? undefined : this.#traffic.of(payer.taskId, server),
+      server,
+      startMs: performance.now(),
+      connection: undefined,
+      status: 0,
+      error: undefined,
+      timedOut: false,
+      upgradeAt: upgrades ? 0 : undefined,
+      isCounted: false,
+      isDone: false,
+    };
+    this.#exchanges.set(request, exchange);
     return exchange;
   }
 
-  /** Comes while the request is made, in the caller's context and before anything of it is written. */
-  function beginHttp(request: ClientRequest): void {
-    const exchange = begin(request);
+  #attach(request: object, socket: Socket): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange !== undefined) this.#connections.attach(exchange, socket);
+  }
+
+  #answered(request: object, status: unknown): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange !== undefined) exchange.status = Number(status);
+  }
+
+  #failed(request: object, error: unknown): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange !== undefined) exchange.error ??= error ?? new Error('aborted');
+  }
+
+  #end(request: object, error?: unknown): void {
+    const exchange = this.#exchanges.get(request);
     if (exchange === undefined) return;
-    request.once('socket', (socket: Socket) => attach(exchange, socket));
-    request.once('close', () => end(request));
+    this.#exchanges.delete(request);
+    exchange.error ??= error;
+    this.#connections.finish(exchange);
   }
 
-  function attach(exchange: Exchange | undefined, socket: Socket): void {
-    // A connection of the application's own making may be any stream.
-    if (exchange === undefined || typeof socket.bytesRead !== 'number') return;
-    exchange.socket = socket;
-    exchange.readAtStart = socket.bytesRead;
-    exchange.writtenAtStart = socket.bytesWritten;
+  #ofUndici(socket: Socket): void {
+    const connection = this.#connections.of(socket);
+    if (connection !== undefined) connection.isOfUndici = true;
   }
 
-  function end(request: object): void {
-    const exchange = exchanges.get(request);
-    if (exchange?.socket === undefined) return;
-    exchanges.delete(request);
-    const { run, socket } = exchange;
-    run.bytesIn += socket.bytesRead - exchange.readAtStart;
-    run.bytesOut += socket.bytesWritten - exchange.writtenAtStart;
+  #beginUndici(request: ClientRequest & UndiciRequest): void {
+    const upgrades = Boolean(request.upgrade) || request.method === 'CONNECT';
+    this.#begin(request, this.#traffic.origin(String(request.origin)), upgrades);
   }
 
-  const guarded = listeners.map(([channel, listener]): [string, Listener] => [
-    channel,
-    (message) => {
-      try {
-        listener(message);
-      } catch (error) {
-        onError(error);
-      }
-    },
-  ]);
-  for (const [channel, listener] of guarded) diagnostics.subscribe(channel, listener);
-  return () => {
-    for (const [channel, listener] of guarded) diagnostics.unsubscribe(channel, listener);
-  };
+  /** Comes while the request is made, in the caller's context and before anything of it is written. */
+  #beginHttp(request: ClientRequest): void {
+    const exchange = this.#begin(request, this.#serverOfHttp(request), false);
+    request.once('socket', (socket: Socket) => this.#guard(() => this.#connections.attach(exchange, socket)));
+    request.once('timeout', () => {
+      exchange.timedOut = exchange.status === 0;
+    });
+    request.once('close', () => this.#guard(() => this.#endHttp(request, exchange)));
+  }
+
+  #serverOfHttp(request: ClientRequest): Server {
+    const { host, protocol, socketPath } = request as ClientRequest & { socketPath?: string };
+    if (typeof socketPath === 'string') return this.#traffic.server(socketPath, undefined);
+    // The header has the port, unless the application has set another one.
+    const header = request.getHeader('host');
+    const named = host.includes(':') ? `[${host}]` : host;
+    const isOwn = typeof header === 'string' && (header === named || header.startsWith(`${named}:`));
+    return this.#traffic.origin(`${protocol}//${isOwn ? header : named}`);
+  }
+
+  /** A request that its caller destroys ends as one whose server hangs up does, but is destroyed before it has an error. */
+  #failedHttp(request: ClientRequest, error: unknown): void {
+    const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+    const isHungUp = code === 'ECONNRESET' && syscall === undefined;
+    this.#failed(request, isHungUp && isLeftByCaller(request) ? undefined : error);
+  }
+
+  #endHttp(request: ClientRequest & HttpRequest, exchange: Exchange): void {
+    this.#exchanges.delete(request);
+    if (request.upgradeOrConnect) {
+      this.#connections.upgraded(exchange);
+      return;
+    }
+    if (exchange.error === undefined) {
+      const isCut = exchange.status === 0 || request.res?.complete === false;
+      if (isCut) exchange.error = isLeftByCaller(request) ? new Error('aborted') : { code: 'ECONNRESET' };
+    }
+    this.#connections.finish(exchange);
+  }
+
+  /** Streams that undici makes are requests already, and what a server pushes, which has an even id, is none. */
+  #beginHttp2(stream: ClientHttp2Stream, headers: Readonly<Record<string, unknown>>): void {
+    const socket = stream.session?.socket as Socket | undefined;
+    const connection = socket === undefined ? undefined : this.#connections.known(socket);
+    if (connection?.isOfUndici || (stream.id ?? 1) % 2 === 0) return;
+    const origin = `${String(headers[':scheme'])}://${String(headers[':authority'])}`;
+    const exchange = this.#begin(stream, this.#traffic.origin(origin), headers[':method'] === 'CONNECT');
+    if (connection !== undefined) this.#connections.attach(exchange, connection.socket);
+  }
+
+  #endHttp2(stream: ClientHttp2Stream): void {
+    const exchange = this.#exchanges.get(stream);
+    if (exchange !== undefined && exchange.error === undefined && stream.rstCode === 8)
+      this.#failed(stream, undefined);
+    this.#end(stream);
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+}
+
+/** Whether the connection ends because of the caller: neither has the other side closed it, nor is there an error of it. */
+function isLeftByCaller(request: ClientRequest): boolean {
+  const { socket } = request;
+  return request.destroyed && !(socket?.readableEnded || socket?.errored);
 }
