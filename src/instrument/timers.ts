@@ -29,7 +29,7 @@ const CALLER = 2;
  * job more than a call of a function costs those that make a timer.
  */
 export function watchTimers({ graceMs, opened }: TimerWatchOptions): () => void {
-  let lateSecond = 0;
+  let lateSecond = -1;
   let lateLeft = 0;
 
   function mayLook(): boolean {

@@ -34,11 +34,17 @@ export function mainSide(
     ...over.tasks,
   });
   const runs: RunRecord[] = [];
+  /** What was counted beside the runs, by task and what it is. */
+  const tallies = new Map<string, number>();
   const drain = (): RunRecord[] => {
     inbox.drain({
       run: (run) => runs.push(run),
       task: () => {},
       collection: () => {},
+      tally: (task, name, delta) => {
+        const key = `${task.task} ${name}`;
+        tallies.set(key, (tallies.get(key) ?? 0) + delta);
+      },
       unreadable: (error) => {
         throw error;
       },
@@ -46,7 +52,7 @@ export function mainSide(
     });
     return runs;
   };
-  return { shared, outbox, inbox, cpu, sdk, tasks, faults, runs, spans, drain };
+  return { shared, outbox, inbox, cpu, sdk, tasks, faults, runs, spans, tallies, drain };
 }
 
 export function runInfo(over: Partial<RunInfo> = {}): RunInfo {

@@ -26,8 +26,16 @@ interface Target {
   readonly threadId?: number;
 }
 
-/** Whether a handle is open now. What cannot be told is not. */
-export function isOpen({ target, type }: Handle): boolean {
+/** Whether a handle is open now. What cannot be told is not. Never throws. */
+export function isOpen(handle: Handle): boolean {
+  try {
+    return looksOpen(handle);
+  } catch {
+    return false;
+  }
+}
+
+function looksOpen({ target, type }: Handle): boolean {
   const it = target as Target;
   switch (type) {
     case 'socket':
@@ -55,9 +63,13 @@ function isOpenSocket(socket: Target): boolean {
   }
 }
 
-/** Whether a socket is kept by an agent of `http` or `https`: free for the next request, or busy with one. */
+/** Whether a socket is kept by an agent of `http` or `https`: free for the next request, or busy with one. Never throws. */
 export function isOfHttpAgent(target: object): boolean {
-  return ((target as Target).listenerCount?.('agentRemove') ?? 0) > 0;
+  try {
+    return ((target as Target).listenerCount?.('agentRemove') ?? 0) > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The method by which others would use a handle; undefined where there is none. */

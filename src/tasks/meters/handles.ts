@@ -136,9 +136,9 @@ export class HandleMeter {
     const dueMs = run.startMs + run.durationMs + this.#options.graceMs;
     const left: Left = { target, type, run, dueMs, counted: false, shared: false, unwatch: undefined };
     this.#left.push(left);
-    const name = useOf(left);
-    if (name === undefined) return;
     try {
+      const name = useOf(left);
+      if (name === undefined) return;
       left.unwatch = this.#options.replace(target, name, (original) => {
         return function (this: unknown, ...args) {
           if (runStorage.getStore() !== run) {
