@@ -51,7 +51,11 @@ export class Evidence {
         : [...this.#recent].flatMap(([task, runs]) => (matches(task) ? runs : []));
     finished.sort((a, b) => b.startEpochMs + b.durationMs - (a.startEpochMs + a.durationMs));
     return [
-      ...active.map((run) => referenceOf(run, run.ageMs, true)),
+      ...active.map((run) => {
+        const { slot, generation, onMain } = run;
+        const reference = referenceOf(run, run.ageMs, true);
+        return onMain ? { ...reference, place: { slot, generation } } : reference;
+      }),
       ...finished.map((run) => referenceOf(run, run.durationMs, false)),
     ].slice(0, MAX_RUNS);
   }

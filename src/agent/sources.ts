@@ -51,7 +51,12 @@ export class Sources {
   }
 
   active(): ActiveRun[] {
-    return this.#all.flatMap(({ inbox }) => (inbox.closed ? [] : inbox.active()));
+    return this.#all.flatMap(({ inbox }, at) => {
+      if (inbox.closed) return [];
+      const runs = inbox.active();
+      if (at === 0) for (const run of runs) run.onMain = true;
+      return runs;
+    });
   }
 
   *tasks(): Generator<TaskKey> {

@@ -66,6 +66,11 @@ export interface ActiveRun {
   requests: number;
   bytesIn: number;
   bytesOut: number;
+  /** What its library sets, ms; 0 for none. */
+  timeoutMs: number;
+  lockMs: number;
+  /** Whether it runs in the main thread; false where that is not known. */
+  onMain: boolean;
 }
 
 export interface InboxHandlers {
@@ -240,6 +245,9 @@ export class Inbox {
       requests: i32[(at + SLOT.requests) >> 2]!,
       bytesIn: f64[(at + SLOT.bytesIn) >> 3]!,
       bytesOut: f64[(at + SLOT.bytesOut) >> 3]!,
+      timeoutMs: i32[(at + SLOT.timeoutMs) >> 2]!,
+      lockMs: i32[(at + SLOT.lockMs) >> 2]!,
+      onMain: false,
     };
     return Atomics.load(i32, at >> 2) === generation ? run : undefined;
   }

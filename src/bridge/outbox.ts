@@ -56,6 +56,15 @@ export interface Usage {
   readonly requests: number;
 }
 
+/** What a library sets for a run, ms. */
+export interface RunTimes {
+  /** When it gives the run up. */
+  readonly timeoutMs?: number | undefined;
+  /** How long its lock lasts unless it is renewed: then another worker takes the job. */
+  readonly lockMs?: number | undefined;
+}
+
+const NO_TIMES: RunTimes = {};
 const NO_USAGE: Usage = { cpuMs: 0, bytesIn: 0, bytesOut: 0, requests: 0 };
 const MAX_EXTRA_BYTES = 16_384;
 
@@ -117,8 +126,19 @@ export class Outbox {
     return id;
   }
 
-  /** Enters a run into the table and returns its slot, or -1 when the table is full. */
-  open(taskId: number, jobId: string, attempt: number, startMs: number, trace: string): number {
+  /**
+   * Enters a run into the table and returns its slot, or -1 when the table is full.
+   *
+   * @param times what the run's library sets, ms; 0 for none
+   */
+  open(
+    taskId: number,
+    jobId: string,
+    attempt: number,
+    startMs: number,
+    trace: string,
+    times: RunTimes = NO_TIMES,
+  ): number {
     const { i32, f64, bytes } = this.shared;
     if (this.#freeCount === 0) {
       i32[I32.droppedTable]!++;
@@ -130,6 +150,8 @@ export class Outbox {
     i32[(at + SLOT.attempt) >> 2] = attempt;
     f64[(at + SLOT.start) >> 3] = startMs;
     this.#writeUsage(at, NO_USAGE);
+    i32[(at + SLOT.timeoutMs) >> 2] = times.timeoutMs ?? 0;
+    i32[(at + SLOT.lockMs) >> 2] = times.lockMs ?? 0;
     i32[(at + SLOT.traceLength) >> 2] = trace.length;
     if (trace !== '') bytes.write(trace, at + SLOT.trace, trace.length, 'latin1');
     i32[(at + SLOT.idLength) >> 2] = bytes.write(jobId, at + SLOT.id, MAX_ID_BYTES, 'utf8');

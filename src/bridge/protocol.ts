@@ -104,7 +104,10 @@ export const SLOT = {
   /** i32: 48 when trace and span id follow, else 0. */
   traceLength: 52,
   trace: 56,
-  id: 104,
+  /** i32, ms: the time that its library gives it, and how long its lock lasts without being renewed; 0 where there is none. */
+  timeoutMs: 104,
+  lockMs: 108,
+  id: 112,
   bytes: 224,
 } as const;
 

@@ -16,6 +16,14 @@ export interface RunReference {
   ageMs: number;
   /** True while the handler had not returned at the moment of the alert. */
   active: boolean;
+  /** Where it is in the table of the main thread; absent where it has ended, or runs in another thread. */
+  place?: RunPlace | undefined;
+}
+
+/** A run of the main thread, told from its successors in the same slot. */
+export interface RunPlace {
+  readonly slot: number;
+  readonly generation: number;
 }
 
 /** What was found out about an alert beside what its rule says. */

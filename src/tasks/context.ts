@@ -25,6 +25,10 @@ export interface RunInfo {
   jobScope?: number | undefined;
   /** When the job was made, ms since the Unix epoch: tells a new job under an old id. */
   enqueuedMs?: number | undefined;
+  /** When the library gives the run up, ms after its begin; undefined where it never does. */
+  timeoutMs?: number | undefined;
+  /** How long the job's lock lasts unless it is renewed, ms. */
+  lockMs?: number | undefined;
   /** Whether what a handler threw means that it failed; left out, everything does. */
   isFailure?: (error: unknown) => boolean;
 }

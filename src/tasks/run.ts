@@ -93,7 +93,7 @@ export class Tasks {
       if (taskId === undefined) return undefined;
       const scope = openScope(info);
       const startMs = performance.now();
-      const slot = outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace);
+      const slot = outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace, info);
       const generation = outbox.generation(slot);
       const run = new Run(info, scope, { taskId, slot, generation, startMs, meteringEpoch: cpu.epoch });
       if (slot >= 0) this.#active[slot] = run;

@@ -99,6 +99,9 @@ export function inFlight(over: Partial<ActiveRun> = {}): ActiveRun {
     requests: 0,
     bytesIn: 0,
     bytesOut: 0,
+    timeoutMs: 0,
+    lockMs: 0,
+    onMain: true,
     ...over,
   };
 }
