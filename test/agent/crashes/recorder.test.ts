@@ -6,7 +6,7 @@ import { Recorder } from '../../../src/agent/crashes/recorder.ts';
 import { EventFile } from '../../../src/bridge/event-file.ts';
 import { Inbox } from '../../../src/bridge/inbox.ts';
 import { Outbox } from '../../../src/bridge/outbox.ts';
-import { createShared, END, I32, STATE } from '../../../src/bridge/protocol.ts';
+import { createShared, END, F64, I32, STATE } from '../../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../../src/model/clock.ts';
 import { folder, identity, recordings } from './parts.ts';
 
@@ -37,11 +37,9 @@ test('there is a file from the first run on, which follows the runs', () => {
   recorder.tick(0);
   assert.deepEqual(readdirSync(path), []);
   const [first] = [open('1'), open('2')];
-  Atomics.store(shared.i32, I32.current, first);
   recorder.tick(100);
   assert.deepEqual(jobs(), [['1', '2']]);
   const [recording] = recordings(path);
-  assert.equal(recording?.holder, 0);
   assert.equal(recording?.resources.rss, 5000);
   assert.equal(recording?.runs[0]?.task.task, 'resize');
   const age = recording.resources.at - recording.runs[0].startedAt;
@@ -54,6 +52,23 @@ test('there is a file from the first run on, which follows the runs', () => {
   for (const slot of [0, 1]) outbox.close(slot);
   recorder.tick(300);
   assert.deepEqual(jobs(), [[]], 'a process with nothing in flight loses nothing');
+});
+
+test('the run that holds the thread is recorded where it keeps it to itself, or at the end', () => {
+  const { path, shared, recorder, open } = setUp();
+  const holderAt = (now: number, beatAt: number): number | undefined => {
+    shared.f64[F64.beatAt] = beatAt;
+    recorder.tick(now);
+    return recordings(path)[0]?.holder;
+  };
+  open('1');
+  Atomics.store(shared.i32, I32.current, open('2'));
+  assert.equal(holderAt(0, performance.now() + 60_000), undefined);
+  assert.equal(holderAt(1000, performance.now() - 60_000), 1);
+  assert.equal(holderAt(2000, performance.now() + 60_000), undefined);
+  Atomics.store(shared.i32, I32.endKind, END.exit);
+  recorder.end(2100);
+  assert.equal(recordings(path)[0]?.holder, 1);
 });
 
 test('usage is refreshed every second though no run begins or ends', () => {
