@@ -75,6 +75,10 @@ function notesOn(config: Config | undefined, libraries: readonly Installed[]): s
   else if (config?.otel.disabled === true) notes.push('OTEL_SDK_DISABLED is true: the preload does nothing');
   if (libraries.every(({ found }) => found === undefined))
     notes.push(`none of ${libraries.map(({ name }) => name).join(', ')} is installed here`);
+  if (process.platform !== 'linux')
+    notes.push(
+      `crashes: on ${process.platform} a dead worker is known only while no other process has its number, and limits of taskwarden run reach Node.js alone`,
+    );
   return notes;
 }
 

@@ -13,6 +13,9 @@ import { crashRecord } from './event.ts';
 import { memoryGroup, thisMachine } from './identity.ts';
 import { CrashReports } from './reports.ts';
 
+/** How often what is remembered of deaths is read though nothing was added, ms. */
+const JUDGE_MS = 600_000;
+
 export interface AftermathOptions {
   readonly config: Config;
   readonly service: string;
@@ -30,6 +33,7 @@ export class Aftermath {
   readonly #deaths: Deaths | undefined;
   readonly #reports: CrashReports;
   readonly #group = memoryGroup();
+  #judged = { version: '', at: Number.NEGATIVE_INFINITY };
 
   constructor(options: AftermathOptions) {
     const { config, registry } = options;
@@ -54,7 +58,7 @@ export class Aftermath {
    * @throws Error what the file system says
    */
   look(): void {
-    const { config, service, registry, onEvent, evaluate } = this.#options;
+    const { registry, onEvent, evaluate } = this.#options;
     const now = wallClock();
     this.#reports.expire(monotonicMs());
     const claimed = this.#claims?.take() ?? [];
@@ -66,10 +70,19 @@ export class Aftermath {
       onEvent(crashRecord(crash, now));
       if (crash.cause !== 'terminated') this.#deaths?.remember(crash);
     }
-    this.#reports.poisonous(this.#deaths?.poison(service, now, config.poison) ?? []);
+    this.#judge(now);
     if (claimed.length > 0) evaluate();
     // Only now: a death whose teller dies over it is told by the next one.
     for (const one of claimed) one.done();
+  }
+
+  /** Reads what is remembered of deaths where there may be something new, or something has lapsed. */
+  #judge(now: number): void {
+    const version = this.#deaths?.version ?? '';
+    if (version === this.#judged.version && now - this.#judged.at < JUDGE_MS) return;
+    this.#judged = { version, at: now };
+    const { config, service } = this.#options;
+    this.#reports.poisonous(this.#deaths?.poison(service, now, config.poison) ?? []);
   }
 
   /** Runs that an alert about a death or about poison is about; undefined for other alerts. */

@@ -100,6 +100,8 @@ function judge(
   const number =
     seen?.signal != null ? constants.signals[seen.signal] : (code ?? 0) > 128 ? code! - 128 : undefined;
   if (wasOom) return { cause: 'oom_kill', how: 'was killed by the kernel for want of memory' };
+  if (stopSignal !== 0 && end?.kind === 'exit')
+    return { cause: 'terminated', how: `ended with exit code ${end.code} after ${nameOf(stopSignal)}` };
   if (end !== undefined) return told(end);
   if (stopSignal !== 0)
     return { cause: 'terminated', how: `did not end in time after ${nameOf(stopSignal)}` };

@@ -71,6 +71,12 @@ export class Deaths {
     appendFileSync(this.#path, `${JSON.stringify(death)}\n`, { mode: 0o600 });
   }
 
+  /** Changes with what is remembered; '' where nothing is. */
+  get version(): string {
+    const found = lstatSync(this.#path, { throwIfNoEntry: false });
+    return found === undefined ? '' : `${found.size} ${found.mtimeMs}`;
+  }
+
   /**
    * What has killed workers of the service too often.
    *

@@ -37,6 +37,12 @@ test('the cause, by what is known', () => {
     ['exit', /exit code 0/, { end: { kind: 'exit', code: 0 } }, {}],
     ['exception', /uncaught exception/, { end: { kind: 'exception', code: 1 } }, { seen: seen(1, null) }],
     ['terminated', /ended by SIGTERM/, { end: { kind: 'signal', code: 15 } }, {}],
+    [
+      'terminated',
+      /ended with exit code 0 after SIGTERM/,
+      { stopSignal: 15, end: { kind: 'exit', code: 0 } },
+      {},
+    ],
     ['terminated', /did not end in time after SIGTERM/, { stopSignal: 15 }, { seen: seen(null, 'SIGKILL') }],
   ] as const) {
     const crash = crashOf(recording(over as Partial<Recording>), beside);

@@ -33,7 +33,7 @@ function setUp(path = folder(), { isShared = false, events = false } = {}) {
 }
 
 test('there is a file from the first run on, which follows the runs', () => {
-  const { path, shared, outbox, recorder, open, jobs } = setUp();
+  const { path, outbox, recorder, open, jobs } = setUp();
   recorder.tick(0);
   assert.deepEqual(readdirSync(path), []);
   const [first] = [open('1'), open('2')];
