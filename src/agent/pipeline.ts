@@ -28,6 +28,7 @@ import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
 import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
+import { Timeouts } from './timeouts.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
@@ -60,6 +61,7 @@ export class Pipeline {
   readonly #dependencies: Dependencies;
   readonly #habits: Habits;
   readonly #evidence: Evidence;
+  readonly #timeouts: Timeouts;
   readonly #sources: Sources;
   readonly #queues: Queues;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -105,6 +107,7 @@ export class Pipeline {
     this.#ingest = new Ingest(this.#registry, { network: config.network });
     this.#habits = new Habits(this.#registry, this.#ingest);
     this.#dependencies = new Dependencies(this.#registry);
+    this.#timeouts = new Timeouts(this.#registry, config.overdue);
     this.#evidence = new Evidence(() => this.#sources.active());
     this.#queues = new Queues({
       config,
@@ -339,6 +342,7 @@ export class Pipeline {
   #run(run: RunRecord): void {
     this.#ingest.run(run);
     this.#habits.run(run);
+    this.#timeouts.run(run);
     this.#evidence.finished(run);
     if (!run.exportSpan) return;
     // Thousands of times a second: no function of its own where it can be sent at once.
@@ -368,6 +372,7 @@ export class Pipeline {
       const active = this.#sources.active();
       this.#ingest.active(active);
       gaugeActive(this.#registry, this.#sources.tasks(), active);
+      this.#timeouts.compare(active, this.#sources.all[0]?.inbox.lagMs() ?? 0);
     });
     this.#guard('rules', () => this.#alerting?.tick(this.#now(), force));
   }

@@ -34,7 +34,9 @@ export interface Settings {
   readonly poison: { readonly deaths: number; readonly taskDeaths: number; readonly window: number };
   readonly cpu: { readonly mode: 'auto' | 'exact' | 'sync' | 'off'; readonly budget: number };
   readonly watch: { readonly threshold: number; readonly interval: number };
-  readonly memory: { readonly gcBudget: number };
+  /** The RSS limit in MiB; 0 for none. */
+  readonly memory: { readonly gcBudget: number; readonly rssLimit: number };
+  readonly overdue: { readonly factor: number; readonly runs: number; readonly floor: number };
   readonly network: boolean;
   readonly handles: { readonly watch: boolean; readonly grace: number };
   readonly jobs: { readonly watch: boolean };
@@ -64,6 +66,8 @@ export interface Settings {
   /** What rules may ask for. */
   readonly actions: readonly ActionName[];
   readonly actionsDryRun: boolean;
+  /** ms. */
+  readonly actionsGrace: number;
   readonly evidence: {
     /** `auto`, `off` or a path. */
     readonly dir: string;
@@ -89,7 +93,8 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   poison: { deaths: 3, taskDeaths: 5, window: 86_400_000 },
   cpu: { mode: 'auto', budget: 0.02 },
   watch: { threshold: 1000, interval: 50 },
-  memory: { gcBudget: 0.005 },
+  memory: { gcBudget: 0.005, rssLimit: 0 },
+  overdue: { factor: 5, runs: 100, floor: 1000 },
   network: true,
   handles: { watch: true, grace: 10_000 },
   jobs: { watch: true },
@@ -110,6 +115,7 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   externalUrl: '',
   actions: ['capture-stack', 'cpu-profile', 'heap-profile'],
   actionsDryRun: false,
+  actionsGrace: 30_000,
   evidence: { dir: 'auto', profile: 5000, maxFiles: 100, maxSize: 512, maxAge: 604_800_000 },
   log: { level: 'warn' },
   otel: {
@@ -199,6 +205,24 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'memory.gc_budget': {
     kind: number(0, 0.5),
     about: 'Share of time that garbage collections for the sake of measuring memory may take; 0 makes none.',
+  },
+  'memory.rss_limit': {
+    kind: integer(0, 1_048_576),
+    about:
+      'Resident memory that something outside stops the worker at, MiB: alerts tell how near it is. 0 where nothing does, or a control group has a limit, which is known.',
+  },
+  'overdue.factor': {
+    kind: number(1, 1000),
+    about:
+      'How many times the 99th percentile of its task a run may take before `task.overdue` counts it. See [actions.md](actions.md#timeouts).',
+  },
+  'overdue.runs': {
+    kind: integer(20, 1_000_000),
+    about: 'Runs of a task that must have ended before its percentile says anything.',
+  },
+  'overdue.floor': {
+    kind: duration('1ms', '1d'),
+    about: 'The age below which no run is overdue, however fast its task is.',
   },
   network: { kind: boolean, about: 'Whether requests and bytes of handler runs are counted.' },
   'handles.watch': {
@@ -300,6 +324,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     kind: boolean,
     about:
       'Whether actions that stop something only say what they would have done. Captures are made all the same.',
+  },
+  actions_grace: {
+    kind: duration('100ms', '1h'),
+    about:
+      'How long the process may take to end by itself when an action has asked it to, before SIGKILL: see [actions.md](actions.md).',
   },
   'evidence.dir': {
     kind: stateDir,

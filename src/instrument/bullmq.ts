@@ -18,7 +18,7 @@ import { targetOf } from './redis-connection.ts';
 interface WorkerInternals {
   name: string;
   qualifiedName?: string;
-  opts: { telemetry?: unknown; connection?: unknown; prefix?: unknown };
+  opts: { telemetry?: unknown; connection?: unknown; prefix?: unknown; lockDuration?: number };
   childPool?: unknown;
 }
 
@@ -92,6 +92,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host):
         job,
         jobScope: scopes.of(worker, () => [targetOf(worker.opts?.connection), worker.qualifiedName]),
         enqueuedMs: job.timestamp,
+        lockMs: worker.opts.lockDuration,
         isFailure,
       });
       const call = (): unknown => original.apply(this, args);

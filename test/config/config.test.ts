@@ -108,6 +108,8 @@ test('every option can be set by its variable and by its path', () => {
     actions: 'exit',
     'poison.window': '10m',
     'evidence.max_age': '10m',
+    'overdue.factor': '8',
+    actions_dry_run: 'true',
   };
   const files = { 'token.txt': 'secret\n' };
   for (const [path, { kind }] of Object.entries(OPTIONS)) {
