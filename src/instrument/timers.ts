@@ -16,12 +16,12 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** Longer delays are 1 ms to Node.js. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
-/** Timers made after their run's end are looked at so often a second; finding the caller costs 10 µs. */
-const LATE_A_SECOND = 50;
+/** So often a second it is found out who makes a timer after its run's end, once a callback; it costs 10 µs. */
+const LATE_A_SECOND = 100;
 /** Whose timers belong to connections, not to the run in whose context they happen to be made. */
 const OF_CONNECTIONS = /^node:|[\\/]node_modules[\\/]undici[\\/]/;
 /** Frames from the one that asks for them to the caller of the timer function. */
-const CALLER = 2;
+const CALLER = 3;
 
 /**
  * Tells of the timers that a run makes, as far as they can outlive it: intervals, one-shot timers longer than the grace, and any that
@@ -29,16 +29,23 @@ const CALLER = 2;
  * job more than a call of a function costs those that make a timer.
  */
 export function watchTimers({ graceMs, opened }: TimerWatchOptions): () => void {
+  const ofRuns = new WeakMap<object, boolean>();
   let lateSecond = -1;
   let lateLeft = 0;
 
-  function mayLook(): boolean {
+  /** Whether a late timer is the run's own. Not so when there is no time left to find out. */
+  function isOfRun(callback: object): boolean {
+    const known = ofRuns.get(callback);
+    if (known !== undefined) return known;
     const second = Math.floor(performance.now() / 1000);
     if (second !== lateSecond) {
       lateSecond = second;
       lateLeft = LATE_A_SECOND;
     }
-    return lateLeft-- > 0;
+    if (lateLeft-- <= 0) return false;
+    const found = !isOfConnection();
+    ofRuns.set(callback, found);
+    return found;
   }
 
   function watched(original: Method, isInterval: boolean): Method {
@@ -47,7 +54,7 @@ export function watchTimers({ graceMs, opened }: TimerWatchOptions): () => void 
       const run = runStorage.getStore();
       if (run === undefined) return timer;
       const lasts = isInterval || outlives(args[1], graceMs);
-      if (run.ended ? mayLook() && !isOfConnection() : lasts) opened(run, timer as object);
+      if (run.ended ? isOfRun(args[0] as object) : lasts) opened(run, timer as object);
       return timer;
     };
   }

@@ -28,8 +28,6 @@ interface Left extends Handle {
 
 /** Handles that are looked after at most once their runs have ended. */
 const MAX_LEFT = 10_000;
-/** How many of them are looked at in one call of `check`. */
-const LOOK_AT = 1000;
 /** From this number on, a run's closed handles are forgotten while it goes on. */
 const COMPACT_AT = 64;
 
@@ -53,8 +51,7 @@ const CHANNELS: readonly [channel: string, key: string, type: HandleType][] = [
 export class HandleMeter {
   readonly #options: HandleMeterOptions;
   readonly #pooled = new WeakSet<object>();
-  readonly #left: Left[] = [];
-  #at = 0;
+  #left: Left[] = [];
 
   constructor(options: HandleMeterOptions) {
     this.#options = options;
@@ -77,7 +74,7 @@ export class HandleMeter {
     return () => {
       for (const [channel, listener] of listeners) diagnostics.unsubscribe(channel, listener);
       for (const left of this.#left) this.#letGo(left);
-      this.#left.length = 0;
+      this.#left = [];
     };
   }
 
@@ -113,22 +110,18 @@ export class HandleMeter {
 
   /** Looks at what was left open; to be called about once a second, with ms of performance.now(). */
   check(nowMs: number): void {
-    for (let looks = Math.min(LOOK_AT, this.#left.length); looks > 0; looks--) {
-      if (this.#at >= this.#left.length) this.#at = 0;
-      const left = this.#left[this.#at]!;
+    this.#left = this.#left.filter((left) => {
       const isDue = nowMs >= left.dueMs;
       if (left.shared || this.#isPooled(left) || !(isDue ? isOpen(left) : mayBeOpen(left))) {
         this.#letGo(left);
-        this.#left[this.#at] = this.#left.at(-1)!;
-        this.#left.pop();
-        continue;
+        return false;
       }
       if (isDue && !left.counted) {
         left.counted = true;
         this.#options.tally.add(left.run.taskId, left.type, 1);
       }
-      this.#at++;
-    }
+      return true;
+    });
   }
 
   #keep(run: Run, { target, type }: Handle): void {
