@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { EventFile } from './bridge/event-file.ts';
 import { oldSpaceLimit } from './bridge/heap-limit.ts';
+import { exposeHeapFigures } from './bridge/heap-figures.ts';
 import { startHeartbeat } from './bridge/heartbeat.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { createShared, END, I32, type Shared } from './bridge/protocol.ts';
@@ -144,6 +145,7 @@ function instrument(
     onError,
   });
   const hideSlot = exposeSlot();
+  const hideHeap = exposeHeapFigures(shared);
   const forgetExit = flushAtExit({
     flush: ({ kind, code }) => {
       tellEnd(shared, END[kind], code);
@@ -165,6 +167,7 @@ function instrument(
     stop() {
       forgetExit();
       hideSlot();
+      hideHeap();
       stopHeartbeat();
       cpu.stop();
       network?.check();

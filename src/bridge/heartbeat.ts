@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import v8 from 'node:v8';
-import { F64, I32, lateBucket, MAX_SPACES, type Shared } from './protocol.ts';
+import { writeHeapFigures } from './heap-figures.ts';
+import { F64, I32, lateBucket, type Shared } from './protocol.ts';
 
 /** How often the slower figures (heap, loop utilization) are refreshed, ms. */
 const REFRESH_MS = 1000;
@@ -55,17 +55,10 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
   return () => clearInterval(timer);
 }
 
-function refresh({ f64 }: Shared): void {
-  const heap = v8.getHeapStatistics();
-  f64[F64.usedHeap] = heap.used_heap_size;
+function refresh(shared: Shared): void {
+  writeHeapFigures(shared);
+  const { f64 } = shared;
   const { active, idle } = performance.eventLoopUtilization();
   f64[F64.activeMs] = active;
   f64[F64.idleMs] = idle;
-  const spaces = v8.getHeapSpaceStatistics();
-  for (let i = 0; i < Math.min(spaces.length, MAX_SPACES); i++) {
-    const at = F64.spaces + 3 * i;
-    f64[at] = spaces[i]!.space_size;
-    f64[at + 1] = spaces[i]!.space_available_size;
-    f64[at + 2] = spaces[i]!.physical_space_size;
-  }
 }

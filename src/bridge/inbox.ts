@@ -39,6 +39,8 @@ export interface RunRecord {
   waitMs: number | undefined;
   cpuMs: number;
   cpuQuality: CpuQuality;
+  /** Whether the CPU time of its task comes from samples. */
+  cpuSampled: boolean;
   blockMs: number;
   requests: number;
   bytesIn: number;
@@ -83,8 +85,8 @@ export interface InboxHandlers {
   tally?(task: TaskKey, name: TallyName, delta: number): void;
   /** What a task has exchanged with a server since the last time; without a task, over connections that are no single run's. */
   traffic?(task: TaskKey | undefined, server: ServerKey, row: TrafficRow): void;
-  /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap after it in bytes. */
-  collection(pauseMs: number, heapAfter: number): void;
+  /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap and external memory after it in bytes. */
+  collection(pauseMs: number, heapAfter: number, external: number): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
   unreadable(error: unknown): void;
 }
@@ -160,7 +162,12 @@ export class Inbox {
       }
     } else if (kind === KIND.collection) {
       const { f64 } = this.shared;
-      handlers.collection(f64[(at + COLLECTION.pauseMs) >> 3]!, f64[(at + COLLECTION.heapAfter) >> 3]!);
+      const figure = (offset: number): number => f64[(at + offset) >> 3]!;
+      handlers.collection(
+        figure(COLLECTION.pauseMs),
+        figure(COLLECTION.heapAfter),
+        figure(COLLECTION.external),
+      );
     } else if (kind === KIND.task) {
       const { id, ...task } = this.#json(at, length) as TaskKey & { id: number };
       this.tasks[id] = task;
@@ -196,6 +203,7 @@ export class Inbox {
       waitMs: known(f64[double + (RUN.waitMs >> 3)]!),
       cpuMs: f64[double + (RUN.cpuMs >> 3)]!,
       cpuQuality: CPU_QUALITIES[(flags >> FLAG.qualityShift) & 3]!,
+      cpuSampled: (flags & FLAG.sampled) !== 0,
       blockMs: f64[double + (RUN.blockMs >> 3)]!,
       requests: i32[word + (RUN.requests >> 2)]!,
       bytesIn: f64[double + (RUN.bytesIn >> 3)]!,

@@ -36,6 +36,8 @@ export interface FinishedRun {
   waitMs: number;
   cpuMs: number;
   cpuQuality: CpuQuality;
+  /** Whether the CPU time of its task comes from samples. */
+  cpuSampled: boolean;
   blockMs: number;
   requests: number;
   bytesIn: number;
@@ -145,6 +147,7 @@ export class Outbox {
       return -1;
     }
     const slot = this.#free[--this.#freeCount]!;
+    i32[I32.inFlight]!++;
     const at = slotAt(slot);
     i32[(at + SLOT.task) >> 2] = taskId;
     i32[(at + SLOT.attempt) >> 2] = attempt;
@@ -178,6 +181,7 @@ export class Outbox {
     Atomics.add(this.shared.i32, (slotAt(slot) + SLOT.generation) >> 2, 1);
     this.#events?.closed(slot);
     this.#free[this.#freeCount++] = slot;
+    this.shared.i32[I32.inFlight]!--;
   }
 
   /** Generation of a slot: what tells a run from its successor in the same slot. */
@@ -203,6 +207,7 @@ export class Outbox {
       (run.failed ? FLAG.failed : 0) |
       (run.exportSpan ? FLAG.exportSpan : 0) |
       (run.attempt > 1 ? FLAG.retry : 0) |
+      (run.cpuSampled ? FLAG.sampled : 0) |
       (CPU_QUALITIES.indexOf(run.cpuQuality) << FLAG.qualityShift);
     i32[word + (RUN.slot >> 2)] = run.slot;
     i32[word + (RUN.generation >> 2)] = run.generation;
@@ -252,12 +257,14 @@ export class Outbox {
    * Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it.
    *
    * @param heapAfter heap in use after it, bytes
+   * @param external memory that V8 knows of outside of the heap, bytes
    */
-  collection(pauseMs: number, heapAfter: number): void {
+  collection(pauseMs: number, heapAfter: number, external: number): void {
     const at = this.#reserve(COLLECTION.bytes);
     if (at < 0) return;
     this.shared.f64[(at + COLLECTION.pauseMs) >> 3] = pauseMs;
     this.shared.f64[(at + COLLECTION.heapAfter) >> 3] = heapAfter;
+    this.shared.f64[(at + COLLECTION.external) >> 3] = external;
     this.#commit(at, KIND.collection, COLLECTION.bytes);
   }
 

@@ -55,6 +55,11 @@ export const I32 = {
   stopSignal: 242,
   /** Agent: file descriptor of the flight recorder's file, for runs that are to be written at once; 0 for none. */
   eventFd: 243,
+  /** Runs in the table. */
+  inFlight: 244,
+  /** 1 while the thread's CPU time is to be sampled; agent: 1 while it is. */
+  samplingAsked: 245,
+  sampling: 246,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;
@@ -75,6 +80,17 @@ export const F64 = {
   unattributedMs: 133,
   lateSumMs: 134,
   lateSquaresMs: 135,
+  /** Old generation in use, bytes: by the last refresh, and after the last full collection (0 before the first). */
+  oldUsed: 136,
+  oldAfterMajor: 137,
+  /** Memory that V8 knows of outside its heap, array buffers above all, bytes. */
+  external: 138,
+  /** CPU time of the thread when the loop's times were read, ms; NaN where Node.js cannot tell. */
+  threadCpuMs: 136,
+  /** Agent: part of the thread's busy time in which it was on a CPU and not waiting for one; 0 for unknown. */
+  cpuShare: 137,
+  /** Agent: when it last found nothing to sample, ms of the writer's performance.now(). */
+  quietAt: 138,
   /** Milliseconds of GC pauses, one per kind. */
   gcSumMs: 140,
   /** Heap spaces in the order of v8.getHeapSpaceStatistics(): size, available, physical. */
@@ -158,9 +174,10 @@ export const RUN = {
 } as const;
 
 /** A record of a full collection that the agent asked for, byte offsets of f64. */
-export const COLLECTION = { pauseMs: 8, heapAfter: 16, bytes: 24 } as const;
+export const COLLECTION = { pauseMs: 8, heapAfter: 16, external: 24, bytes: 32 } as const;
 
-export const FLAG = { failed: 1, exportSpan: 2, retry: 4, qualityShift: 4 } as const;
+/** `sampled`: the task's CPU time comes from samples, and the run's own is not to be added to it. */
+export const FLAG = { failed: 1, exportSpan: 2, retry: 4, sampled: 8, qualityShift: 4 } as const;
 export const CPU_QUALITIES = ['off', 'sync_only', 'exact', 'warming'] as const;
 export type CpuQuality = (typeof CPU_QUALITIES)[number];
 
@@ -178,8 +195,15 @@ export type HandleType = (typeof HANDLE_TYPES)[number];
 export const DUPLICATE_TYPES = ['concurrent', 'repeated'] as const;
 export type DuplicateType = (typeof DUPLICATE_TYPES)[number];
 
-/** What is counted by task beside its runs: handles that were left open, job objects, duplicates. */
-export type TallyName = HandleType | DuplicateType | 'jobs_checked' | 'jobs_retained';
+/** What is counted by task beside its runs: handles that were left open, job objects, duplicates, CPU time in ms and samples, bytes. */
+export type TallyName =
+  | HandleType
+  | DuplicateType
+  | 'jobs_checked'
+  | 'jobs_retained'
+  | 'cpu_sampled'
+  | 'cpu_samples'
+  | 'allocated';
 /** Number of the task, what is counted, by how many it has changed. */
 export type TallyRow = [taskId: number, name: TallyName, delta: number];
 

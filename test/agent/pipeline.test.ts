@@ -162,7 +162,7 @@ for (const [part, { prototype }, method] of PARTS)
     });
     finish(begin());
     outbox.span({ name: 'a span' });
-    outbox.collection(5, 1e6);
+    outbox.collection(5, 1e6, 0);
     mock.timers.tick(500);
     await pipeline.flush();
     assert.ok(last('taskwarden.errors', { part })! > 0);

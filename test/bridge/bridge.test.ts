@@ -219,19 +219,19 @@ test('a collection arrives after the runs that ended before it', () => {
   const { outbox, inbox, tasks } = pair();
   const taskId = outbox.taskId('bullmq', 'mail', 'send')!;
   outbox.run(finished({ taskId }));
-  outbox.collection(7.5, 12_345_678);
+  outbox.collection(7.5, 12_345_678, 4096);
   outbox.run(finished({ taskId }));
   const order: unknown[] = [];
   inbox.drain({
     run: () => order.push('run'),
     task: (_, task) => tasks.push(task),
     span: () => {},
-    collection: (pauseMs, heapAfter) => order.push([pauseMs, heapAfter]),
+    collection: (...figures) => order.push(figures),
     unreadable: (error) => {
       throw error;
     },
   });
-  assert.deepEqual(order, ['run', [7.5, 12_345_678], 'run']);
+  assert.deepEqual(order, ['run', [7.5, 12_345_678, 4096], 'run']);
 });
 
 test('runs in flight are seen with their age, and not after their end', () => {

@@ -1,9 +1,12 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { oldUsed } from '../../bridge/heap-figures.ts';
 import type { Outbox } from '../../bridge/outbox.ts';
 import { F64, GC_KINDS, I32, type Shared } from '../../bridge/protocol.ts';
 import { METRICS } from '../../model/metrics.ts';
+
+const MAJOR = GC_KINDS.indexOf('major');
 
 const BOUNDS_MS: readonly number[] = METRICS['v8js.gc.duration'].buckets!.map((seconds) => seconds * 1000);
 
@@ -24,6 +27,8 @@ export function meterGc(shared: Shared): () => void {
       while (bucket < BOUNDS_MS.length && entry.duration > BOUNDS_MS[bucket]!) bucket++;
       shared.i32[I32.gcCounts + kind * (BOUNDS_MS.length + 1) + bucket]!++;
       shared.f64[F64.gcSumMs + kind]! += entry.duration;
+      // It is told of a little later than it was done.
+      if (kind === MAJOR) shared.f64[F64.oldAfterMajor] = oldUsed();
     }
   });
   observer.observe({ entryTypes: ['gc'] });
@@ -47,7 +52,8 @@ export function answerGc(outbox: Outbox): void {
   const { user, system } = process.cpuUsage(cpu);
   // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
   const pauseMs = Math.min(performance.now() - start, (user + system) / 1000);
-  outbox.collection(pauseMs, v8.getHeapStatistics().used_heap_size);
+  const { used_heap_size, external_memory } = v8.getHeapStatistics();
+  outbox.collection(pauseMs, used_heap_size, external_memory);
   Atomics.store(i32, I32.gcDone, asked);
 }
 
