@@ -1,6 +1,6 @@
 import { Inbox, type RunRecord } from '../../src/bridge/inbox.ts';
 import { Outbox } from '../../src/bridge/outbox.ts';
-import { createShared } from '../../src/bridge/protocol.ts';
+import { createShared, REQUEST_OUTCOMES } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
 import { Sdk, type SdkOptions } from '../../src/sdk/sdk.ts';
 import { CpuMeter, type CpuMeterOptions } from '../../src/tasks/meters/cpu.ts';
@@ -36,6 +36,8 @@ export function mainSide(
   const runs: RunRecord[] = [];
   /** What was counted beside the runs, by task and what it is. */
   const tallies = new Map<string, number>();
+  /** What was exchanged with servers, by task (`shared` for none) and port. */
+  const traffic = new Map<string, Record<string, number>>();
   const drain = (): RunRecord[] => {
     inbox.drain({
       run: (run) => runs.push(run),
@@ -45,6 +47,19 @@ export function mainSide(
         const key = `${task.task} ${name}`;
         tallies.set(key, (tallies.get(key) ?? 0) + delta);
       },
+      traffic: (task, { port }, [, , bytesIn, bytesOut, timeMs, ...requests]) => {
+        const key = `${task?.task ?? 'shared'} ${port ?? ''}`;
+        const sum = traffic.get(key) ?? {};
+        traffic.set(key, sum);
+        const counts = requests.map((count, index) => [REQUEST_OUTCOMES[index]!, count] as const);
+        for (const [name, count] of [
+          ['bytesIn', bytesIn],
+          ['bytesOut', bytesOut],
+          ['timeMs', timeMs],
+          ...counts,
+        ] as const)
+          sum[name] = (sum[name] ?? 0) + count;
+      },
       unreadable: (error) => {
         throw error;
       },
@@ -52,7 +67,7 @@ export function mainSide(
     });
     return runs;
   };
-  return { shared, outbox, inbox, cpu, sdk, tasks, faults, runs, spans, tallies, drain };
+  return { shared, outbox, inbox, cpu, sdk, tasks, faults, runs, spans, tallies, traffic, drain };
 }
 
 export function runInfo(over: Partial<RunInfo> = {}): RunInfo {

@@ -31,6 +31,9 @@ interface UndiciRequest {
   readonly upgrade: unknown;
 }
 
+/** Code of a stream that somebody wants no longer, and of those of a session that has ended. */
+const NGHTTP2_CANCEL = 8;
+
 /** Private parts of node:http's requests. */
 interface HttpRequest {
   readonly upgradeOrConnect?: boolean;
@@ -71,8 +74,7 @@ export class NetworkMeter {
       ['http.client.request.error', ({ request, error }) => this.#failedHttp(request, error)],
       ['http2.client.stream.created', ({ stream, headers }) => this.#beginHttp2(stream, headers)],
       ['http2.client.stream.finish', ({ stream, headers }) => this.#answered(stream, headers[':status'])],
-      ['http2.client.stream.error', ({ stream, error }) => this.#failed(stream, error)],
-      ['http2.client.stream.close', ({ stream }) => this.#endHttp2(stream)],
+      ['http2.client.stream.error', ({ stream, error }) => this.#end(stream, error)],
     ];
     const guarded = listeners.map(([channel, listener]): [string, (message: unknown) => void] => [
       channel,
@@ -142,11 +144,6 @@ export class NetworkMeter {
     if (exchange !== undefined) exchange.status = Number(status);
   }
 
-  #failed(request: object, error: unknown): void {
-    const exchange = this.#exchanges.get(request);
-    if (exchange !== undefined) exchange.error ??= error ?? new Error('aborted');
-  }
-
   #end(request: object, error?: unknown): void {
     const exchange = this.#exchanges.get(request);
     if (exchange === undefined) return;
@@ -187,9 +184,10 @@ export class NetworkMeter {
 
   /** A request that its caller destroys ends as one whose server hangs up does, but is destroyed before it has an error. */
   #failedHttp(request: ClientRequest, error: unknown): void {
-    const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+    const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
     const isHungUp = code === 'ECONNRESET' && syscall === undefined;
-    this.#failed(request, isHungUp && isLeftByCaller(request) ? undefined : error);
+    // The run may be over with the error, which comes before the end of the request.
+    this.#end(request, isHungUp && isLeftByCaller(request) ? cutOff(true) : error);
   }
 
   #endHttp(request: ClientRequest & HttpRequest, exchange: Exchange): void {
@@ -200,7 +198,7 @@ export class NetworkMeter {
     }
     if (exchange.error === undefined) {
       const isCut = exchange.status === 0 || request.res?.complete === false;
-      if (isCut) exchange.error = isLeftByCaller(request) ? new Error('aborted') : { code: 'ECONNRESET' };
+      if (isCut) exchange.error = cutOff(isLeftByCaller(request));
     }
     this.#connections.finish(exchange);
   }
@@ -213,13 +211,13 @@ export class NetworkMeter {
     const origin = `${String(headers[':scheme'])}://${String(headers[':authority'])}`;
     const exchange = this.#begin(stream, this.#traffic.origin(origin), headers[':method'] === 'CONNECT');
     if (connection !== undefined) this.#connections.attach(exchange, connection.socket);
+    // Its channel tells of the end before that of the error which ends it.
+    stream.once('close', () => this.#guard(() => this.#endHttp2(stream, exchange)));
   }
 
-  #endHttp2(stream: ClientHttp2Stream): void {
-    const exchange = this.#exchanges.get(stream);
-    if (exchange !== undefined && exchange.error === undefined && stream.rstCode === 8)
-      this.#failed(stream, undefined);
-    this.#end(stream);
+  #endHttp2(stream: ClientHttp2Stream, exchange: Exchange): void {
+    const isCut = exchange.status === 0 || stream.rstCode === NGHTTP2_CANCEL;
+    this.#end(stream, isCut ? cutOff(!hasEnded(exchange.connection?.socket)) : undefined);
   }
 
   #guard(call: () => void): void {
@@ -233,6 +231,14 @@ export class NetworkMeter {
 
 /** Whether the connection ends because of the caller: neither has the other side closed it, nor is there an error of it. */
 function isLeftByCaller(request: ClientRequest): boolean {
-  const { socket } = request;
-  return request.destroyed && !(socket?.readableEnded || socket?.errored);
+  return request.destroyed && !hasEnded(request.socket);
+}
+
+function hasEnded(socket: Socket | null | undefined): boolean {
+  return Boolean(socket?.readableEnded || socket?.errored);
+}
+
+/** Stands for the error of what ends too early without one. */
+function cutOff(byCaller: boolean): { readonly code: string } {
+  return { code: byCaller ? 'ABORT_ERR' : 'ECONNRESET' };
 }

@@ -20,8 +20,9 @@ export function outcomeOfStatus(status: number): RequestOutcome {
  * Of a request that ended in an error. What Node.js and undici find out has a code; an error without one is the caller's own reason to break off.
  */
 export function outcomeOfError(error: unknown): RequestOutcome {
-  const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown };
-  if (TIMEOUTS.has(code) || name === 'TimeoutError') return 'timeout';
+  const { code, name, message, cause } = (error ?? {}) as Record<string, unknown>;
+  const reason = (cause as { name?: unknown } | undefined)?.name;
+  if (TIMEOUTS.has(code) || name === 'TimeoutError' || reason === 'TimeoutError') return 'timeout';
   if (code === 'UND_ERR_ABORTED' || code === 'ABORT_ERR') return 'aborted';
   if (typeof code === 'string') return 'error';
   return /time(d )?.?out/i.test(String(message)) ? 'timeout' : 'aborted';
