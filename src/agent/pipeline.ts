@@ -94,6 +94,7 @@ export class Pipeline {
       registry: this.#registry,
       intervalMs: config.watch.interval,
       marks: () => this.#alerting?.blockMarks ?? [config.watch.threshold],
+      inspector: config.inspector,
       warn: this.#warn,
       onBlocked: (block) => {
         this.#evidence.blockedBy(block.run);

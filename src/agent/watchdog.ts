@@ -152,6 +152,7 @@ export class Watchdog {
     this.#excused = kind;
     if (kind !== 'debugger') return;
     this.#unseenMs += this.#lagMs();
+    this.#cpuAtBeat = this.#cpuSeen;
     this.#inspection = undefined;
   }
 

@@ -38,6 +38,8 @@ export interface Config extends Settings {
   readonly env: Readonly<Record<string, string>>;
   /** Options that Node.js itself was started with, those of NODE_OPTIONS included. */
   readonly nodeOptions: readonly string[];
+  /** Whether the main thread may be inspected: Node.js aborts where it is tried under `--permission` without `--allow-inspector`. */
+  readonly inspector: boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,7 +101,8 @@ function untouched(env: Environment, cwd: string) {
     ...process.execArgv,
     ...(env.NODE_OPTIONS ?? '').split(/\s+/).filter((option) => option !== ''),
   ];
-  return { otel: DEFAULTS.otel, cwd, file: undefined, warnings: [], env: copy, nodeOptions };
+  const inspector = process.features.inspector && process.permission?.has('inspector') !== false;
+  return { otel: DEFAULTS.otel, cwd, file: undefined, warnings: [], env: copy, nodeOptions, inspector };
 }
 
 /** An empty variable counts as unset. */

@@ -60,6 +60,7 @@ test('without a file and variables every option has its default', () => {
     sources,
     warnings,
     nodeOptions: _,
+    inspector: __,
     ...rest
   } = loadConfig({ env: { HOME: '/x' }, cwd: folder() });
   const timeout = Math.min(DEFAULTS.otel.metricExportTimeout, DEFAULTS.otel.metricExportInterval);

@@ -14,6 +14,8 @@ export interface BlocksOptions {
   readonly intervalMs: number;
   /** See {@link WatchdogOptions}. */
   readonly marks: () => readonly number[];
+  /** Whether the main thread may be inspected. */
+  readonly inspector: boolean;
   readonly warn: (text: string) => void;
   readonly onBlocked: (block: Block) => void;
   readonly onFree: (block: Block) => void;
@@ -30,7 +32,7 @@ export class Blocks {
 
   constructor(options: BlocksOptions) {
     this.#options = options;
-    this.#main = new MainThread({ warn: options.warn });
+    this.#main = new MainThread({ allowed: options.inspector, warn: options.warn });
   }
 
   /** The inspector reaches the main thread alone. */

@@ -9,8 +9,6 @@ import type { ThreadState } from './thread-state.ts';
 const MOST_MS = 3_600_000;
 /** A sleeping thread that answers is paused by a debugger, unless it is one of ours; how long it may take to say so, ms. */
 const PAUSED_MS = 1000;
-/** Share of the time within which a thread that sleeps may have been on a CPU. */
-const ASLEEP_SHARE = 0.02;
 
 /** What is known of a block while it lasts. */
 export interface Seen {
@@ -64,13 +62,13 @@ export class Inspection {
     const { thread, heapLimit } = this.#options;
     const state = thread.state();
     const look = this.#look;
-    const asleep = state === 'S' && look !== undefined && (cpuMs ?? 0) < ASLEEP_SHARE * lagMs;
     const kind = classify({
       lagMs,
       cpuMs,
       state,
       answered: look !== undefined,
-      paused: asleep && (await this.#isPaused()),
+      // One that runs is not, and to ask is dear.
+      paused: state === 'S' && look !== undefined && (await this.#isPaused()),
       hasChild: look === undefined && thread.hasChildSince(lagMs),
       heapShare: look?.heap === undefined ? undefined : look.heap / heapLimit,
     });

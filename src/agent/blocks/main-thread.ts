@@ -5,6 +5,8 @@ import { isMainThread } from 'node:worker_threads';
 const IDLE_MS = 10_000;
 
 export interface MainThreadOptions {
+  /** Whether the process lets itself be inspected: where it does not, the attempt would abort it. */
+  readonly allowed: boolean;
   readonly warn: (text: string) => void;
 }
 
@@ -13,13 +15,15 @@ export interface MainThreadOptions {
  * within native code. One session, opened when it is needed. No port is opened, and other debuggers are not disturbed.
  */
 export class MainThread {
+  readonly #allowed: boolean;
   readonly #warn: (text: string) => void;
   #session: Session | undefined;
   #refused = false;
   #inUse = 0;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor({ warn }: MainThreadOptions) {
+  constructor({ allowed, warn }: MainThreadOptions) {
+    this.#allowed = allowed;
     this.#warn = warn;
   }
 
@@ -74,13 +78,15 @@ export class MainThread {
     clearTimeout(this.#idle);
     if (this.#session !== undefined || this.#refused || isMainThread) return this.#session;
     try {
+      if (!this.#allowed)
+        throw new Error('--permission needs --allow-inspector for it, or this Node.js has none');
       const session = new Session();
       session.connectToMainThread();
       this.#session = session;
     } catch (error) {
       this.#refused = true;
       this.#warn(
-        `no stacks and profiles of a blocked event loop: the inspector cannot be used (${(error as Error).message}); under --permission it needs --allow-inspector`,
+        `no stacks and profiles of a blocked event loop, alerts come without: the inspector cannot be used (${(error as Error).message})`,
       );
     }
     return this.#session;

@@ -46,6 +46,8 @@ export interface CapturesOptions {
   readonly folder: EvidenceFolder | undefined;
   /** Length of a profile, ms. */
   readonly profileMs: number;
+  /** Whether the main thread may be inspected. */
+  readonly inspector: boolean;
   /** Something keeps the folder from being used, or a capture is dear: to be logged. */
   readonly warn: (text: string) => void;
   readonly onFault: () => void;
@@ -115,7 +117,7 @@ export class Captures {
   /** The inspector has one profiler, and the thread enough to do. */
   #next<T>(capture: () => Promise<T>): Promise<T> {
     const result = this.#last.then(async () => {
-      this.#session = new MainThread({ warn: () => {} });
+      this.#session = new MainThread({ allowed: this.#options.inspector, warn: () => {} });
       try {
         return await capture();
       } catch (error) {

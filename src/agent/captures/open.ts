@@ -22,6 +22,7 @@ export function openCaptures(
     maps: blocks.maps,
     folder: folder && new EvidenceFolder({ folder, limits, now: wallClock }),
     profileMs,
+    inspector: config.inspector,
     warn,
     hold: blocks.hold,
     onFault: () => registry.add('taskwarden.errors', { part: 'evidence' }, 1),

@@ -99,7 +99,7 @@ test('a session that was closed is opened again', async () => {
 });
 
 test('the main thread cannot ask itself', async () => {
-  const main = new MainThread({ warn: assert.fail });
+  const main = new MainThread({ allowed: true, warn: assert.fail });
   assert.equal(await lookAt(main, new SourceMaps(), 50), undefined);
 });
 

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endPrograms, type Program, startProgram } from '../fixtures/faults/program.ts';
+import type { ReceivedLog } from '../helpers/otlp-items.ts';
+import { startSink } from '../helpers/otlp-sink.ts';
+
+const sink = await startSink();
+after(async () => {
+  endPrograms();
+  await sink.down();
+});
+
+function start(service: string, nodeArgs: readonly string[] = []): Program {
+  return startProgram('kinds.ts', {
+    nodeArgs,
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      OTEL_SERVICE_NAME: service,
+      OTEL_METRIC_EXPORT_INTERVAL: '100',
+      TASKWARDEN_RULES: 'test/fixtures/faults/kinds.rules.yaml',
+    },
+  });
+}
+
+const alerts = (service: string, state: string): ReceivedLog[] =>
+  sink.logs.filter(
+    ({ resource, attributes }) =>
+      resource['service.name'] === service && attributes['taskwarden.alert.state'] === state,
+  );
+const counted = (service: string, name: string): number =>
+  sink.metrics
+    .filter((point) => point.resource['service.name'] === service && point.name === name)
+    .reduce((most, { value = 0 }) => Math.max(most, value), 0);
+const ready = (service: string) => sink.waitFor(() => counted(service, 'task.runs') > 0);
+
+test('an alert tells what kind of block it is, and its end how long it was', async () => {
+  const program = start('kinds');
+  await ready('kinds');
+  for (const [n, [way, ms, expected, stack]] of (
+    [
+      ['spin', 700, 'code', /^at Object.spin .*kinds\.ts:\d+:\d+\)\nat block /m],
+      ['child', 700, 'child_process', undefined],
+      ['native', 1500, 'native', undefined],
+      ['wait', 700, 'code', /^at Atomics\.wait .*\nat Object.wait .*\nat block /],
+    ] as const
+  ).entries()) {
+    program.tell(`${way} ${ms}`);
+    const alert = await sink.waitFor(() => alerts('kinds', 'firing')[n]);
+    const { attributes } = alert;
+    assert.equal(attributes['taskwarden.alert.name'], 'GuiltyHoldsLoop');
+    assert.equal(attributes['taskwarden.block.class'], expected, way);
+    assert.deepEqual(attributes['taskwarden.alert.runs.messaging.message.id'], [way]);
+    if (stack === undefined) assert.equal(attributes['code.stacktrace'], undefined, 'native code gives none');
+    else assert.match(String(attributes['code.stacktrace']), stack);
+    const so = Number(attributes['taskwarden.block.duration']);
+    assert.ok(so > 0.3 && so < ms / 1000 + 0.3, `${way} has lasted ${so} s`);
+
+    const { attributes: end } = await sink.waitFor(() => alerts('kinds', 'resolved')[n]);
+    const whole = Number(end['taskwarden.block.duration']);
+    assert.ok(whole >= ms / 1000 - 0.02 && whole >= so, `${way} lasted ${whole} s of ${ms} ms`);
+    assert.equal(end['taskwarden.block.count'], 1);
+    assert.equal(end['taskwarden.block.class'], expected, way);
+    if (stack === undefined)
+      assert.match(String(end['code.stacktrace']), /kinds\.ts/, 'it came when the call returned');
+  }
+  program.tell('end');
+  const { stderr, code } = await program.ended;
+  assert.deepEqual([code, stderr], [0, ''], 'nothing is said of a debugger at the end');
+});
+
+test('a process that ends within a block says nothing of a debugger', async () => {
+  const program = start('ends');
+  await ready('ends');
+  program.tell('spin 1200');
+  await sink.waitFor(() => alerts('ends', 'firing')[0]);
+  program.tell('end');
+  const { stderr, code } = await program.ended;
+  assert.deepEqual([code, stderr], [0, '']);
+});
+
+test('a loop that a debugger has paused is no block of a task', async () => {
+  const program = start('paused', ['--inspect=127.0.0.1:0']);
+  const listening = /Debugger listening on (ws:\/\/\S+)/;
+  await program.stderr(listening);
+  const url = listening.exec(program.stderrText())![1]!;
+  await ready('paused');
+  const socket = new WebSocket(url);
+  await once(socket, 'open');
+  const heard: string[] = [];
+  socket.addEventListener('message', ({ data }) => heard.push(String(data)));
+  let id = 0;
+  const send = (method: string): void => socket.send(JSON.stringify({ id: ++id, method }));
+  send('Debugger.enable');
+  for (let round = 0; round < 2; round++) {
+    send('Debugger.pause');
+    await sink.waitFor(() => counted('paused', 'taskwarden.blocks.excused') > round);
+    assert.equal(
+      heard.filter((text) => text.includes('"Debugger.resumed"')).length,
+      round,
+      'the pause goes on',
+    );
+    send('Debugger.resume');
+    await sleep(200);
+  }
+  assert.deepEqual(alerts('paused', 'firing'), []);
+  socket.close();
+  program.tell('spin 700');
+  await sink.waitFor(() => alerts('paused', 'firing')[0]);
+  program.tell('end');
+  assert.equal((await program.ended).code, 0);
+});
+
+test('where the inspector is not allowed, alerts come without a stack, and that is told once', async () => {
+  const net = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : [];
+  const program = start('barred', ['--permission', '--allow-fs-read=*', '--allow-worker', ...net]);
+  await ready('barred');
+  for (let n = 0; n < 2; n++) {
+    program.tell('spin 700');
+    const { attributes } = await sink.waitFor(() => alerts('barred', 'firing')[n]);
+    assert.equal(attributes['code.stacktrace'], undefined);
+    assert.equal(attributes['task.name'], 'guilty');
+    await sink.waitFor(() => alerts('barred', 'resolved')[n]);
+  }
+  program.tell('end');
+  const { stderr, code } = await program.ended;
+  assert.equal(code, 0);
+  assert.equal(stderr.match(/--allow-inspector/g)?.length, 1, stderr);
+});
