@@ -85,16 +85,18 @@ export const F64 = {
   oldAfterMajor: 137,
   /** Memory that V8 knows of outside its heap, array buffers above all, bytes. */
   external: 138,
-  /** CPU time of the thread when the loop's times were read, ms; NaN where Node.js cannot tell. */
-  threadCpuMs: 136,
-  /** Agent: part of the thread's busy time in which it was on a CPU and not waiting for one; 0 for unknown. */
-  cpuShare: 137,
-  /** Agent: when it last found nothing to sample, ms of the writer's performance.now(). */
-  quietAt: 138,
   /** Milliseconds of GC pauses, one per kind. */
   gcSumMs: 140,
   /** Heap spaces in the order of v8.getHeapSpaceStatistics(): size, available, physical. */
   spaces: 144,
+  /** CPU time of the thread when the loop's times were read, ms; NaN where Node.js cannot tell. */
+  threadCpuMs: 200,
+  /** Agent: part of the thread's busy time in which it was on a CPU and not waiting for one; 0 for unknown. */
+  cpuShare: 201,
+  /** Agent: when it last found nothing to sample, ms of the writer's performance.now(). */
+  quietAt: 202,
+  /** When usedHeap was read, ms of the writer's performance.now(). */
+  heapReadAt: 203,
 } as const;
 
 export const MAX_SPACES = 16;
@@ -240,6 +242,8 @@ export type TrafficRow = readonly [
 /** The part of a run record that only some runs have, as JSON. */
 export interface RunExtra {
   duplicate?: DuplicateType;
+  /** Agent: highest heap while the run was in flight, bytes, and whether it was alone then. */
+  heapPeak?: { readonly bytes: number; readonly suspicion: 'exclusive' | 'shared' };
   /** Handles that the run had open at its end. */
   openHandles?: number;
   /** Requests that a server, or the way to it, has failed. */
