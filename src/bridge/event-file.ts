@@ -16,6 +16,8 @@ export const EVENTS = {
   maxNames: 512,
 } as const;
 
+const GENERATION_BYTES = 4;
+
 /** Writes it. Before the agent has opened the file, and after a failure, nothing is written. */
 export class EventFile {
   readonly #shared: Shared;
@@ -31,7 +33,7 @@ export class EventFile {
 
   /** The run in the slot has ended, which its generation says. */
   closed(slot: number): void {
-    this.#write(this.#shared.bytes, slotAt(slot), SLOT.idLength, EVENTS.at + slot * EVENTS.stride);
+    this.#write(this.#shared.bytes, slotAt(slot), GENERATION_BYTES, EVENTS.at + slot * EVENTS.stride);
   }
 
   /** A task has got its number. */

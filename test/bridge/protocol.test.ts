@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { F64, GC_KINDS, I32, MAX_SPACES, slotAt } from '../../src/bridge/protocol.ts';
+import { EVENTS } from '../../src/bridge/event-file.ts';
+import { F64, GC_KINDS, I32, MAX_SPACES, SLOT, slotAt } from '../../src/bridge/protocol.ts';
 import { METRICS } from '../../src/model/metrics.ts';
 
 /** Words of 32 bits that a field of the header takes. */
@@ -22,4 +23,10 @@ test('each word of the header belongs to one field, and all lie before the table
   };
   for (const [name, index] of Object.entries(I32)) claim(`i32 ${name}`, index, 1);
   for (const [name, index] of Object.entries(F64)) claim(`f64 ${name}`, 2 * index, 2);
+});
+
+test('a slot fits into its place in the file of events, and no place crosses a page', () => {
+  assert.ok(SLOT.bytes <= EVENTS.stride);
+  for (const stride of [EVENTS.stride, EVENTS.nameStride]) assert.equal(4096 % stride, 0);
+  for (const at of [EVENTS.at, EVENTS.namesAt]) assert.equal(at % 4096, 0);
 });

@@ -1,5 +1,5 @@
 import { EVENTS } from '../../bridge/event-file.ts';
-import type { TaskKey } from '../../bridge/protocol.ts';
+import { LAYOUT_VERSION, type TaskKey } from '../../bridge/protocol.ts';
 
 /**
  * The file of a flight recorder: two regions written in turn, of which the younger whole one counts, since a process that is killed
@@ -10,7 +10,8 @@ import type { TaskKey } from '../../bridge/protocol.ts';
  * Numbers are in the machine's byte order: a file is read on the host that wrote it.
  */
 export const MAGIC = 0x54574652;
-export const FORMAT = 1;
+/** With the layout of the table, which the main thread writes as it is. */
+export const FORMAT: number = (1 << 8) | LAYOUT_VERSION;
 
 /** Bytes from one region to the other, and so the most that a region may have. The file is sparse. */
 export const REGION_BYTES: number = EVENTS.at / 2;

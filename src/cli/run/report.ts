@@ -67,7 +67,8 @@ export function readDeath(report: DeathReport): Death {
     crashes: all,
     poison,
     async deliver() {
-      if (all.length > 0) await send(config, all, poison, warn);
+      const isSilent = !config.enabled || config.otel.disabled;
+      if (all.length > 0 && !isSilent) await send(config, all, poison, warn);
       for (const one of claimed) one.done();
     },
   };

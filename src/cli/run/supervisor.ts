@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { ownProcess } from '../../agent/process-id.ts';
 import type { Config } from '../../config/config.ts';
 import { formatDuration } from '../../config/kinds.ts';
@@ -10,6 +9,8 @@ import { PASSED_ON, startWorker, type Worker, type WorkerEnd } from './worker.ts
 
 /** Signals that tell a worker to stop, so that its end is no death to be told of. */
 const STOP: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
+/** Exit code of a shell whose command was killed by SIGKILL. */
+const SHELL_KILLED = 137;
 const MAX_PAUSE_MS = 60_000;
 /** A worker that has run for so long has started well: the next pause is the first again. */
 const SETTLED_MS = 60_000;
@@ -56,7 +57,8 @@ export class Supervisor {
       const { pid, startedAt } = this.#worker;
       this.#worker = undefined;
       const again = this.#pauseBefore(end, startedAt);
-      const seen = { ...end, oomKilled: limits.oomKills() > killsBefore };
+      const wasKilled = end.signal === 'SIGKILL' || end.code === SHELL_KILLED;
+      const seen = { ...end, oomKilled: wasKilled && limits.oomKills() > killsBefore };
       const wasStopped = this.#stopped !== undefined || end.signal === 'SIGHUP';
       const { tellDeath } = await import('./tell.ts');
       const report = { config, supervisor: this.#id, pid, seen, startedAt, wasStopped };
@@ -117,7 +119,6 @@ export class Supervisor {
 
 /** The preload lies beside the command line, in the build as in the sources. */
 function registerUrl(): string {
-  const { filename } = import.meta;
-  const place = filename.endsWith('.ts') ? '../../register.ts' : './register.js';
-  return new URL(place, pathToFileURL(filename)).href;
+  const place = import.meta.url.endsWith('.ts') ? '../../register.ts' : './register.js';
+  return new URL(place, import.meta.url).href;
 }
