@@ -4,7 +4,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { type CountingServers, startCountingServers } from '../../helpers/counting-servers.ts';
-import { networkSide } from '../../helpers/network-side.ts';
+import { networkSide, until } from '../../helpers/network-side.ts';
 import { freePort } from '../../helpers/server-process.ts';
 
 let servers: CountingServers;
@@ -25,7 +25,10 @@ afterEach(() => {
   assert.deepEqual(main.faults, []);
 });
 
-type Way = (url: string) => Promise<unknown>;
+/** `asked` fulfils when the server has the request. */
+type Way = (url: string, asked: () => Promise<unknown>) => Promise<unknown>;
+
+const never = (): Promise<never> => new Promise(() => {});
 
 const viaFetch: Way = async (url) => (await fetch(url)).text();
 
@@ -43,26 +46,24 @@ const viaHttp2: Way = async (url) => {
   await once(sent, 'close').finally(() => session.destroy());
 };
 
-/** Begins, and breaks off as soon as there is an answer, or after 20 ms of none. */
+/** Begins, and breaks off when the server has it. */
 const breakOff: Record<string, Way> = {
-  fetch: async (url) => {
+  fetch: async (url, asked) => {
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 20);
+    void asked().then(() => abort.abort());
     await (await fetch(url, { signal: abort.signal })).text();
   },
-  http: (url) =>
+  http: (url, asked) =>
     new Promise((done) => {
-      const sent = http.get(url, { agent: false }, (response) => {
-        response.on('error', () => {}).once('data', () => sent.destroy());
-      });
+      const sent = http.get(url, { agent: false }, (response) => response.on('error', () => {}).resume());
       sent.on('error', () => {}).on('close', () => done(undefined));
-      setTimeout(() => sent.destroy(), 20);
+      void asked().then(() => sent.destroy());
     }),
-  http2: async (url) => {
+  http2: async (url, asked) => {
     const session = http2.connect(url);
     const sent = session.request({ ':path': new URL(url).pathname });
     sent.on('error', () => {}).resume();
-    setTimeout(() => sent.close(http2.constants.NGHTTP2_CANCEL), 20);
+    void asked().then(() => sent.close(http2.constants.NGHTTP2_CANCEL));
     await once(sent, 'close').finally(() => session.destroy());
   },
 };
@@ -99,11 +100,17 @@ for (const [client, use] of Object.entries({ fetch: viaFetch, http: viaHttp, htt
   for (const [what, way, path, outcome] of cases) {
     test(`${client}: ${what} is counted as ${outcome}`, async () => {
       const port = client === 'http2' ? streams : web;
-      const run = await main.run('one', () => way(`http://127.0.0.1:${port}${path}`).catch(() => {}));
-      const { bytesIn, bytesOut, timeMs, ...outcomes } = main.traffic('one', port)!;
-      const counted = Object.entries(outcomes).filter(([, count]) => count !== 0);
-      assert.deepEqual(counted, [[outcome, 1]]);
-      assert.ok(bytesIn! >= 0 && bytesOut! > 0 && timeMs! > 0);
+      const { requests } = await servers.counts(port);
+      const asked = (): Promise<void> =>
+        until('the server has the request', async () => (await servers.counts(port)).requests > requests);
+      const run = await main.run('one', () => way(`http://127.0.0.1:${port}${path}`, asked).catch(() => {}));
+      const ended = (): [string, number][] =>
+        Object.entries(main.traffic('one', port) ?? {}).filter(
+          ([name, n]) => n > 0 && !/^bytes|^timeMs/.test(name),
+        );
+      await until('it has ended', () => ended().length > 0);
+      assert.deepEqual(ended(), [[outcome, 1]]);
+      assert.ok(main.traffic('one', port)!.timeMs! > 0);
       const isFailure = ['server_error', 'timeout', 'error'].includes(outcome);
       assert.equal(run.extra?.failedRequests ?? 0, isFailure ? 1 : 0);
     });
@@ -114,7 +121,7 @@ test('a server that nobody is at is an error', async () => {
   const port = await freePort();
   for (const way of [viaFetch, viaHttp]) {
     const before = main.traffic('one', port)?.error ?? 0;
-    await main.run('one', () => way(`http://127.0.0.1:${port}/`).catch(() => {}));
+    await main.run('one', () => way(`http://127.0.0.1:${port}/`, never).catch(() => {}));
     assert.equal(main.traffic('one', port)!.error, before + 1);
   }
 });
@@ -136,7 +143,7 @@ test('a response that never ends counts by its status when the run ends, with it
 test('a request that ends after its run counts for the task', async () => {
   let request: Promise<unknown> | undefined;
   const run = await main.run('one', () => {
-    request = viaHttp(`http://127.0.0.1:${web}/status/500`);
+    request = viaHttp(`http://127.0.0.1:${web}/status/500`, never);
   });
   assert.deepEqual([run.requests, run.bytesIn], [1, 0]);
   await request;
@@ -144,7 +151,7 @@ test('a request that ends after its run counts for the task', async () => {
 });
 
 test('a request outside of runs counts for no task', async () => {
-  await viaFetch(`http://127.0.0.1:${web}/`);
+  await viaFetch(`http://127.0.0.1:${web}/`, never);
   assert.equal(main.traffic('send', web), undefined);
   assert.ok(main.traffic('shared', web)!.bytesIn! > 500);
 });
@@ -153,7 +160,8 @@ test('servers over the limit are one', async () => {
   main.stop();
   main = networkSide(1);
   const others = [await servers.open('http'), await servers.open('http')];
-  for (const port of [web, ...others]) await main.run('one', () => viaFetch(`http://127.0.0.1:${port}/`));
+  for (const port of [web, ...others])
+    await main.run('one', () => viaFetch(`http://127.0.0.1:${port}/`, never));
   assert.equal(main.traffic('one', web)!.success, 1);
   assert.equal(main.traffic('one', undefined)!.success, 2);
 });
@@ -162,7 +170,7 @@ test('a replaced fetch is what the application makes of it', async () => {
   const original = globalThis.fetch;
   globalThis.fetch = (async (url: string) => original(`${url}?replaced`)) as typeof fetch;
   try {
-    const run = await main.run('one', () => viaFetch(`http://127.0.0.1:${web}/`));
+    const run = await main.run('one', () => viaFetch(`http://127.0.0.1:${web}/`, never));
     assert.equal(run.requests, 1);
   } finally {
     globalThis.fetch = original;
