@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { EventFile } from './bridge/event-file.ts';
-import { oldSpaceLimit } from './bridge/heap-limit.ts';
 import { exposeHeapFigures } from './bridge/heap-figures.ts';
+import { oldSpaceLimit } from './bridge/heap-limit.ts';
 import { startHeartbeat } from './bridge/heartbeat.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { createShared, END, I32, type Shared } from './bridge/protocol.ts';
@@ -11,10 +11,12 @@ import { flushAtExit } from './exit.ts';
 import { type Instrumented, watchModules } from './instrument/load.ts';
 import { replaceMethod } from './instrument/patch.ts';
 import { watchTimers } from './instrument/timers.ts';
+import { needThread } from './model/action.ts';
 import { TaskwardenError } from './model/errors.ts';
 import { VERSION } from './model/package.ts';
 import { Sdk } from './sdk/sdk.ts';
 import type { CurrentRun } from './tasks/context.ts';
+import { enforce } from './tasks/enforcement.ts';
 import { CpuMeter } from './tasks/meters/cpu.ts';
 import { Duplicates } from './tasks/meters/duplicates.ts';
 import { answerGc, meterGc } from './tasks/meters/gc.ts';
@@ -24,6 +26,7 @@ import { NetworkMeter } from './tasks/meters/network.ts';
 import { exposeSlot } from './tasks/meters/slot.ts';
 import { faultReporter, Tasks } from './tasks/run.ts';
 import { Tally } from './tasks/tally.ts';
+import { Workers } from './tasks/workers.ts';
 
 export type { CurrentRun } from './tasks/context.ts';
 
@@ -76,7 +79,8 @@ function instrument(
 ): Running {
   const events = config.recorder === 'event' && isMainThread ? new EventFile(shared) : undefined;
   const outbox = new Outbox(shared, config.maxTasks, events);
-  const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions });
+  const tally = new Tally();
+  const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions, tally });
   const sdk = new Sdk({
     version: VERSION,
     spans: config.spans && config.otel.exporters.traces.length > 0,
@@ -84,7 +88,6 @@ function instrument(
     producer: config.telemetry.parent,
     onSpan: (span) => outbox.span(span),
   });
-  const tally = new Tally();
   const sample = config.jobs.watch ? new JobSample(shared, tally) : undefined;
   const handles = config.handles.watch
     ? new HandleMeter({
@@ -109,12 +112,15 @@ function instrument(
     network: config.network,
     networkMeter: network,
     handles,
+    guard: isMainThread && config.actions.includes('terminate-run'),
     jobs: sample && { sample, duplicates: new Duplicates(), tally },
   });
+  const workers = isMainThread && needThread(config.actions) ? new Workers() : undefined;
   const modules = watchModules({
     host: {
       tasks,
       sdk,
+      workers,
       queueSeen: config.queues.watch === 'off' ? undefined : (seen) => void outbox.queue(seen),
     },
     onError,
@@ -125,6 +131,7 @@ function instrument(
     ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];
+  const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, config);
   cpu.start();
   const stopHeartbeat = startHeartbeat({
     shared,
@@ -172,6 +179,7 @@ function instrument(
       cpu.stop();
       network?.check();
       for (const stopMeter of meters) stopMeter();
+      stopEnforcement();
       modules.stop();
       tally.flush(outbox);
       network?.flush(outbox);
@@ -180,6 +188,16 @@ function instrument(
       agent.close();
     },
   };
+}
+
+function allowActions(tasks: Tasks, workers: Workers, { nodeOptions }: Config): () => void {
+  return enforce({
+    runIn: (slot) => tasks.runIn(slot),
+    inFlight: () => tasks.inFlight,
+    workers,
+    unchecked: nodeOptions.includes('--no-force-async-hooks-checks'),
+    exit: (code) => process.exit(code),
+  });
 }
 
 function watchHandleTimers(handles: HandleMeter, config: Config): () => void {
@@ -222,6 +240,7 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
   options: TaskOptions = {},
 ): F {
   const { queue = name, framework = 'custom', jobId } = options;
+  const isAwaited = handler instanceof AsyncFunction;
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
     const call = (): unknown => (handler as unknown as (...all: unknown[]) => unknown).apply(this, args);
     const running = globals[RUNNING];
@@ -237,6 +256,7 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
         payloadBytes: undefined,
         carrier: undefined,
         ownSpan: false,
+        isAwaited,
       }),
       call,
     );
@@ -245,6 +265,9 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
   Object.defineProperty(wrapped, 'length', { value: handler.length, configurable: true });
   return wrapped as unknown as F;
 }
+
+/** What other functions return need not be a promise, and nothing else may take its place. */
+const AsyncFunction = (async () => {}).constructor;
 
 /** The handler run that the calling code belongs to, with its usage so far; undefined outside of runs. */
 export function currentRun(): CurrentRun | undefined {

@@ -1,5 +1,6 @@
 import type { Job, Worker } from 'bullmq';
 import type { RunInfo } from '../tasks/run.ts';
+import type { WorkerControls } from '../tasks/workers.ts';
 import {
   attemptOf,
   carrierOf,
@@ -20,6 +21,7 @@ interface WorkerInternals {
   qualifiedName?: string;
   opts: { telemetry?: unknown; connection?: unknown; prefix?: unknown; lockDuration?: number };
   childPool?: unknown;
+  cancelJob?(id: string, reason: string): boolean;
 }
 
 interface WorkerClass {
@@ -57,7 +59,7 @@ class Payloads {
  * Every attempt of every job goes through `callProcessJob(job, token, signal)`: priority, delayed, repeatable, flow and
  * rate-limited ones alike. A sandboxed processor's runs are metered in its child, where the work is.
  */
-export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host): () => void {
+export function patchWorker(exported: unknown, { tasks, sdk, queueSeen, workers }: Host): () => void {
   const prototype = (exported as WorkerClass).prototype;
   const payloads = new Payloads();
   const ready = new ReadyTimes();
@@ -93,6 +95,8 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host):
         jobScope: scopes.of(worker, () => [targetOf(worker.opts?.connection), worker.qualifiedName]),
         enqueuedMs: job.timestamp,
         lockMs: worker.opts.lockDuration,
+        isAwaited: true,
+        cancel: workers && ((reason) => cancelJob(worker, job, reason)),
         isFailure,
       });
       const call = (): unknown => original.apply(this, args);
@@ -129,13 +133,14 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen }: Host):
 
   // Called once by each worker, before its first job; workers without a processor of their own never do.
   const undoRun =
-    queueSeen === undefined
+    queueSeen === undefined && workers === undefined
       ? () => {}
       : replaceMethod(prototype, 'run', (original) => {
           return function (this: unknown, ...args) {
             const { name, opts } = this as WorkerInternals;
             const prefix = typeof opts?.prefix === 'string' ? opts.prefix : undefined;
-            queueSeen({ system: 'bullmq', queue: name, prefix, redis: targetOf(opts?.connection) });
+            queueSeen?.({ system: 'bullmq', queue: name, prefix, redis: targetOf(opts?.connection) });
+            workers?.add('bullmq', name, this as Worker, CONTROLS);
             return original.apply(this, args);
           };
         });
@@ -171,6 +176,7 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
         ownSpan: false,
         job: typeof job === 'object' && job !== null ? job : undefined,
         enqueuedMs: json.timestamp,
+        isAwaited: true,
         isFailure,
       });
       // `start` reads the processor before it first awaits, so the wrapped one need not outlive this call.
@@ -186,6 +192,20 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
       }
     };
   });
+}
+
+const CONTROLS: WorkerControls<Worker> = {
+  isPaused: (worker) => worker.isPaused(),
+  pause: (worker) => worker.pause(true),
+  resume: (worker) => worker.resume(),
+  close: (worker) => worker.close(),
+};
+
+/** Handlers with three parameters get a signal, in versions that have cancelJob. */
+function cancelJob(worker: WorkerInternals, job: Job, reason: Error): boolean {
+  if (worker.cancelJob === undefined || job.id === undefined) return false;
+  // Its type says that a reason is a text; what is aborted gets it as it is.
+  return worker.cancelJob(job.id, reason as unknown as string);
 }
 
 function hasTelemetry(worker: WorkerInternals): boolean {

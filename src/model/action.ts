@@ -14,12 +14,20 @@ export const ACTIONS = [
   'exit',
 ] as const;
 
+/** Those for which the thread of the runs has to be prepared. */
+const THREAD_ACTIONS: readonly string[] = ['abort-run', 'terminate-run', 'pause-queue'];
+
 export type ActionName = (typeof ACTIONS)[number];
 
 /** The names in the text of the annotation, each once, in their order. */
 export function actionNames(text: string | undefined): string[] {
   const names = (text ?? '').split(',').map((name) => name.trim());
   return [...new Set(names)].filter((name) => name !== '');
+}
+
+/** Whether the thread of the runs must be prepared for one of these actions. */
+export function needThread(actions: readonly ActionName[]): boolean {
+  return actions.some((name) => THREAD_ACTIONS.includes(name));
 }
 
 export function isAction(name: string): name is ActionName {

@@ -29,6 +29,10 @@ export interface RunInfo {
   timeoutMs?: number | undefined;
   /** How long the job's lock lasts unless it is renewed, ms. */
   lockMs?: number | undefined;
+  /** Whether the caller waits for a promise, so that another one may take the place of the handler's. */
+  isAwaited?: boolean;
+  /** Has the library abort the signal that it gave to the handler; false where it gave none. */
+  cancel?: ((reason: Error) => boolean) | undefined;
   /** Whether what a handler threw means that it failed; left out, everything does. */
   isFailure?: (error: unknown) => boolean;
 }
@@ -53,6 +57,8 @@ export interface RunScope {
 export interface Cell {
   /** Slot in the table of runs in flight, -1 for none. */
   readonly slot: number;
+  /** Number of the task, -1 for none. */
+  readonly taskId: number;
   cpuMs: number;
   /** Longest time without a break, ms. */
   blockMs: number;
@@ -87,7 +93,12 @@ export class Run implements Cell, FinishedRun {
   readonly scope: RunScope;
   readonly trace: string;
   readonly exportSpan: boolean;
+  readonly isAwaited: boolean;
   readonly #isFailure: ((error: unknown) => boolean) | undefined;
+  readonly #cancel: ((reason: Error) => boolean) | undefined;
+  #aborter: AbortController | undefined = undefined;
+  /** Fails the run while its handler goes on, or never ends; undefined where nobody would learn of it. */
+  reject: ((error: Error) => void) | undefined = undefined;
   cpuMs: number = 0;
   blockMs: number = 0;
   requests: number = 0;
@@ -107,6 +118,7 @@ export class Run implements Cell, FinishedRun {
   startEpochMs: number = 0;
   durationMs: number = 0;
   cpuQuality: CpuQuality = 'off';
+  cpuSampled: boolean = false;
   extra: RunExtra | undefined = undefined;
 
   constructor(info: RunInfo, scope: RunScope, start: RunStart) {
@@ -117,7 +129,9 @@ export class Run implements Cell, FinishedRun {
     this.attempt = info.attempt;
     this.waitMs = info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs);
     this.payloadBytes = info.payloadBytes ?? Number.NaN;
+    this.isAwaited = info.isAwaited === true;
     this.#isFailure = info.isFailure;
+    this.#cancel = info.cancel;
     this.scope = scope;
     this.trace = scope.trace;
     this.exportSpan = scope.exportSpan;
@@ -126,6 +140,20 @@ export class Run implements Cell, FinishedRun {
     this.generation = start.generation;
     this.startMs = start.startMs;
     this.meteringEpoch = start.meteringEpoch;
+  }
+
+  /** Aborted when an action asks for it. Made when it is first asked for. */
+  get signal(): AbortSignal {
+    this.#aborter ??= new AbortController();
+    return this.#aborter.signal;
+  }
+
+  /** Aborts the run's signals. @returns whether the handler has any; it sees one aborted that it asks for later */
+  abort(reason: Error): boolean {
+    const isHeard = this.#aborter !== undefined;
+    this.#aborter ??= new AbortController();
+    this.#aborter.abort(reason);
+    return this.#cancel?.(reason) === true || isHeard;
   }
 
   /** Whether what was thrown means that the run failed. */
@@ -158,4 +186,6 @@ export interface CurrentRun {
   readonly openHandles: number;
   /** Set where the same job runs in this process already, or has succeeded in it before. */
   readonly duplicate: DuplicateType | undefined;
+  /** Aborted when a rule asks for the action `abort-run` and the configuration allows it. */
+  readonly signal: AbortSignal;
 }

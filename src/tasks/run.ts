@@ -20,6 +20,8 @@ export interface TasksOptions {
   /** Whether requests are counted; true if left out. */
   network?: boolean;
   networkMeter?: NetworkMeter | undefined;
+  /** Whether a run whose caller waits for a promise can be made to fail while its handler never ends. */
+  guard?: boolean;
   handles?: HandleMeter | undefined;
   /** Absent where jobs are not looked after. */
   jobs?: { readonly sample: JobSample; readonly duplicates: Duplicates; readonly tally: Tally } | undefined;
@@ -41,6 +43,8 @@ export class Tasks {
   run<T>(describe: () => RunInfo, call: () => T): T {
     const run = this.#open(describe);
     if (run === undefined) return call();
+    if (run.isAwaited && this.#options.guard === true)
+      return this.#settle(run, this.#guarded(run, call) as T);
     let result: T;
     try {
       result = runStorage.run(run, this.#enter, run, call) as T;
@@ -56,11 +60,42 @@ export class Tasks {
     return this.#settle(run, result);
   }
 
+  /**
+   * A promise in the place of the handler's, which may fail before that. The handler begins in a microtask of its own, so that
+   * code of the caller's is not ended together with it.
+   */
+  #guarded<T>(run: Run, call: () => T): Promise<T> {
+    const begin = (): T => {
+      try {
+        return runStorage.run(run, this.#enter, run, call) as T;
+      } catch (error) {
+        if (run.called) throw error;
+        this.#options.onError('run', error);
+        return call();
+      }
+    };
+    return new Promise((resolve, reject) => {
+      run.reject = reject;
+      Promise.resolve().then(begin).then(resolve, reject);
+    });
+  }
+
+  /** The run in a slot of the table. */
+  runIn(slot: number): Run | undefined {
+    return this.#active[slot];
+  }
+
+  /** Runs in flight that have a slot. */
+  get inFlight(): number {
+    return this.#active.reduce((count, run) => (run === undefined ? count : count + 1), 0);
+  }
+
   /** The run that the calling code belongs to. */
   current(): CurrentRun | undefined {
     const run = runStorage.getStore();
     if (run === undefined) return undefined;
     this.#options.networkMeter?.settle(run);
+    this.#options.cpu.bringUpToDate(run);
     const { queue, task, jobId, attempt, cpuMs, requests, failedRequests, bytesIn, bytesOut } = run;
     const cpuQuality = this.#options.cpu.quality(run);
     return {
@@ -77,12 +112,22 @@ export class Tasks {
       payloadBytes: Number.isNaN(run.payloadBytes) ? undefined : run.payloadBytes,
       openHandles: run.handles?.filter(isOpen).length ?? 0,
       duplicate: run.duplicate,
+      get signal() {
+        return run.signal;
+      },
     };
   }
 
   /** Shows the agent what the runs in flight have used so far. */
   publish(): void {
-    for (const run of this.#active) if (run !== undefined) this.#options.outbox.usage(run.slot, run);
+    const { cpu, outbox } = this.#options;
+    for (const run of this.#active) {
+      if (run === undefined) continue;
+      const { bytesIn, bytesOut, requests } = run;
+      // What the agent reads here counts as exact.
+      const cpuMs = cpu.quality(run) === 'sync_only' ? 0 : run.cpuMs;
+      outbox.usage(run.slot, { cpuMs, bytesIn, bytesOut, requests });
+    }
   }
 
   #open(describe: () => RunInfo): Run | undefined {
@@ -153,6 +198,7 @@ export class Tasks {
       run.startEpochMs = TIME_ORIGIN + run.startMs;
       run.durationMs = performance.now() - run.startMs;
       run.cpuQuality = cpu.quality(run);
+      run.cpuSampled = cpu.isSampled(run);
       if (run.handles !== undefined) run.openHandles = this.#options.handles?.ended(run) ?? 0;
       run.extra = run.scope.end(run, failure);
       if (run.openHandles > 0) run.extra = { ...run.extra, openHandles: run.openHandles };
