@@ -99,7 +99,8 @@ export class Ingest {
       observe(run.attempt > 1 ? series.waitRetry! : series.waitFirst, WAIT, run.waitMs / 1000);
     }
     if (run.cpuQuality !== 'off') observe(series.block, BLOCK, run.blockMs / 1000);
-    this.#use(series, run, run.cpuQuality, this.#countedOf(series, run));
+    const used = run.cpuSampled ? { ...run, cpuMs: 0 } : run;
+    this.#use(series, used, run.cpuQuality, this.#countedOf(series, run));
     if (series.counted.size > 0) series.counted.delete(run.slot);
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
     series.completed++;

@@ -26,12 +26,14 @@ import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Habits } from './habits.ts';
 import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
+import { Metering } from './metering/metering.ts';
 import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
 import { Timeouts } from './timeouts.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
+const EXHAUSTION_CHECK_MS = 50;
 const FLUSH_MS = 900;
 /** How often the runs in flight are recorded, and how often it is looked for processes that have died. */
 const RECORD_MS = 100;
@@ -69,6 +71,7 @@ export class Pipeline {
   #captures: Captures | undefined;
   #actions: Actions | undefined;
   #memory: Memory | undefined;
+  #metering: Metering | undefined;
   #recorder: Recorder | undefined;
   #aftermath: Aftermath | undefined;
   #alerting: Alerting | undefined;
@@ -149,6 +152,8 @@ export class Pipeline {
     const { inbox } = this.#sources.add(offer);
     if (this.#timers.length > 0) return inbox;
     this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
+    const { main, thread } = this.#blocks;
+    this.#metering = new Metering(inbox, { registry: this.#registry, main, thread });
     this.#every(this.#config.watch.interval, () => this.#watchOnce());
     const inboxes = () => this.#sources.all.map((source) => source.inbox);
     this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));
@@ -186,6 +191,7 @@ export class Pipeline {
         if (level === 'warn' || ['info', 'debug'].includes(this.#config.log.level)) this.#warn(text);
       },
     });
+    await this.#openExhaustion();
     const host = createHostCollector({ registry: this.#registry });
     const collect = (): void => {
       this.#guard('host', () => host.collect(wallClock()));
@@ -252,6 +258,7 @@ export class Pipeline {
     this.#tick(true);
     this.#alerting?.flush();
     this.#exportMetrics();
+    this.#metering?.close();
     this.#blocks.close();
     this.#captures?.close();
     await this.#exporting?.flush(FLUSH_MS);
@@ -271,6 +278,19 @@ export class Pipeline {
       count: (action, outcome) => this.#registry.add('taskwarden.actions', { action, outcome }, 1),
       now: wallClock,
     });
+  }
+
+  /** The limits of memory, where there is a worker in this process. */
+  async #openExhaustion(): Promise<void> {
+    const inbox = this.#sources.all[0]?.inbox;
+    if (inbox === undefined) return;
+    const { openExhaustion } = await import('./exhaustion/open.ts');
+    const exhaustion = openExhaustion(this.#config, inbox, this.#blocks.main, this.#registry, {
+      active: () => this.#sources.active(),
+      onMark: () => this.#tick(true),
+    });
+    const check = (): void => void this.#guard('memory', () => exhaustion.check(monotonicMs()));
+    this.#every(Math.min(EXHAUSTION_CHECK_MS, this.#config.watch.interval), check);
   }
 
   async #serve(alerting: Alerting): Promise<void> {
@@ -334,6 +354,7 @@ export class Pipeline {
     this.#drain();
     const now = monotonicMs();
     for (const { watchdog } of this.#sources.all) this.#guard('watchdog', () => watchdog.check(now));
+    this.#guard('metering', () => this.#metering?.check(now));
     const asked = this.#sources.all[0]?.inbox.reloadsAsked ?? 0;
     if (asked === this.#reloads) return;
     this.#reloads = asked;
@@ -346,6 +367,8 @@ export class Pipeline {
     this.#timeouts.run(run);
     this.#evidence.finished(run);
     if (!run.exportSpan) return;
+    const heapPeak = this.#metering?.peakOf(run);
+    if (heapPeak !== undefined) run.extra = { ...run.extra, heapPeak };
     // Thousands of times a second: no function of its own where it can be sent at once.
     if (this.#exporting !== undefined) this.#exporting.run(run);
     else this.#export((to) => to.run(run));
@@ -369,6 +392,7 @@ export class Pipeline {
     this.#drain();
     this.#guard('vitals', () => {
       for (const { vitals } of this.#sources.all) vitals.collect();
+      this.#metering?.collect(this.#sources.all.map(({ inbox }) => inbox));
       countOwnCpu(this.#registry);
       const active = this.#sources.active();
       this.#ingest.active(active);

@@ -19,6 +19,7 @@ export function spanOfRun(run: RunRecord, version: string): SpanData {
       ...(extra?.openHandles === undefined ? {} : { openHandles: extra.openHandles }),
       ...(extra?.failedRequests === undefined ? {} : { failedRequests: extra.failedRequests }),
       duplicate: extra?.duplicate,
+      heapPeak: extra?.heapPeak,
     }),
     'task.cpu.quality': run.cpuQuality,
     ...(extra?.attributes as SpanData['attributes']),

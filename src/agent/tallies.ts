@@ -38,7 +38,11 @@ export class Tallies {
 
   #add(task: TaskKey, name: TallyName, delta: number): void {
     const [metric, attributes] = seriesOf(name);
-    this.#registry.add(metric, { ...taskAttributes(task), ...attributes }, delta);
+    this.#registry.add(
+      metric,
+      { ...taskAttributes(task), ...attributes },
+      name === 'cpu_sampled' ? delta / 1000 : delta,
+    );
   }
 }
 
@@ -49,6 +53,9 @@ function isHandle(name: TallyName): boolean {
 function seriesOf(name: TallyName): [MetricName, Labels] {
   if (name === 'jobs_checked') return ['task.jobs.checked', {}];
   if (name === 'jobs_retained') return ['task.jobs.retained', {}];
+  if (name === 'cpu_sampled') return ['task.cpu.time', { 'task.cpu.quality': 'sampled' }];
+  if (name === 'cpu_samples') return ['task.cpu.samples', {}];
+  if (name === 'allocated') return ['task.memory.allocated', {}];
   return isHandle(name)
     ? ['task.handles.open', { 'task.handle.type': name }]
     : ['task.duplicates', { 'task.duplicate.type': name }];

@@ -35,7 +35,7 @@ export class Vitals {
     this.#count('taskwarden.records.dropped', { reason: 'table_full' }, I32.droppedTable);
     this.#count('taskwarden.tasks.folded', {}, I32.foldedRuns);
     this.#count('taskwarden.errors', { part: 'main' }, I32.errors);
-    this.#sum('taskwarden.worker.cpu.unattributed', {}, F64.unattributedMs);
+    this.#sum('taskwarden.worker.cpu.unattributed', { kind: 'no_task' }, F64.unattributedMs);
     if (!this.#isMain) return;
     this.#heap();
     this.#gc();

@@ -13,6 +13,7 @@ export const WRITE_HEAP_FIGURES = `globalThis[Symbol.for('taskwarden.heap')]?.()
 export function writeHeapFigures({ f64 }: Shared): void {
   const heap = v8.getHeapStatistics();
   f64[F64.usedHeap] = heap.used_heap_size;
+  f64[F64.heapReadAt] = performance.now();
   f64[F64.external] = heap.external_memory;
   const spaces = v8.getHeapSpaceStatistics();
   for (let i = 0; i < Math.min(spaces.length, MAX_SPACES); i++) {

@@ -60,5 +60,8 @@ function refresh(shared: Shared): void {
   const { f64 } = shared;
   const { active, idle } = performance.eventLoopUtilization();
   f64[F64.activeMs] = active;
+  // Node.js before 22.19 cannot tell a thread's CPU time.
+  const usage = process.threadCpuUsage?.();
+  f64[F64.threadCpuMs] = usage === undefined ? Number.NaN : (usage.user + usage.system) / 1000;
   f64[F64.idleMs] = idle;
 }

@@ -230,6 +230,21 @@ export class Inbox {
     return runs;
   }
 
+  /** Runs in flight, without what is of text; start in ms of the writer's performance.now(). */
+  inFlight(): { slot: number; generation: number; task: TaskKey; startMs: number }[] {
+    const { i32, f64 } = this.shared;
+    const runs: ReturnType<Inbox['inFlight']> = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const at = slotAt(slot);
+      const generation = Atomics.load(i32, at >> 2);
+      if ((generation & 1) === 0) continue;
+      const task = this.tasks[i32[(at + SLOT.task) >> 2]!] ?? UNKNOWN_TASK;
+      const startMs = f64[(at + SLOT.start) >> 3]!;
+      if (Atomics.load(i32, at >> 2) === generation) runs.push({ slot, generation, task, startMs });
+    }
+    return runs;
+  }
+
   /** The run in a slot; undefined when there is none, or when it changed while being read. */
   slot(slot: number, now: number = this.now()): ActiveRun | undefined {
     const { i32, f64, bytes } = this.shared;

@@ -32,7 +32,7 @@ export interface Settings {
   readonly state: { readonly dir: string };
   readonly recorder: 'off' | 'interval' | 'event';
   readonly poison: { readonly deaths: number; readonly taskDeaths: number; readonly window: number };
-  readonly cpu: { readonly mode: 'auto' | 'exact' | 'sync' | 'off'; readonly budget: number };
+  readonly cpu: { readonly mode: 'auto' | 'exact' | 'sampled' | 'sync' | 'off'; readonly budget: number };
   readonly watch: { readonly threshold: number; readonly interval: number };
   /** The RSS limit in MiB; 0 for none. */
   readonly memory: { readonly gcBudget: number; readonly rssLimit: number };
@@ -189,9 +189,9 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about: 'How long a death counts towards `poison.deaths`.',
   },
   'cpu.mode': {
-    kind: choice(['auto', 'exact', 'sync', 'off']),
+    kind: choice(['auto', 'exact', 'sampled', 'sync', 'off']),
     about:
-      'How CPU time is attributed: exact follows every task switch, sync counts up to the first await, auto is exact within the budget.',
+      'How CPU time is attributed: exact follows every task switch (Node.js 24 and later, within the budget), sampled looks about 80 times a second which task is running, sync counts up to the first await, auto is exact, and sampled where that cannot be.',
   },
   'cpu.budget': { kind: number(0, 1), about: 'Share of one core that exact CPU metering may cost.' },
   'watch.threshold': {

@@ -20,10 +20,15 @@ const TEXTS: Readonly<Record<string, string>> = {
   'task.wait.duration': 'Time from ready to picked up, in seconds; absent where unknown.',
   'messaging.message.body.size':
     'Size of the payload as `task.payload.size` measures it; absent where unknown.',
-  'task.cpu.quality': 'What `task.cpu.time` is worth: the same values as the attribute of the metric.',
+  'task.cpu.quality':
+    'What `task.cpu.time` is worth: the same values as the attribute of the metric, but sampled: a single run has its synchronous part then.',
   'task.handles.open':
     'Handles that the run had opened and not closed when it ended; absent for none. A longer life is not in the span: see `task.handles.open` among the metrics.',
   'task.duplicate.type': 'concurrent or repeated where the job ran twice: see `task.duplicates`.',
+  'task.memory.peak':
+    'Highest heap of the process, in bytes, of the readings made every second while the run was in flight; absent where none was made. Only where Taskwarden exports the span.',
+  'task.suspicion':
+    'Whose `task.memory.peak` is: exclusive where the run was alone in flight at that reading, else shared.',
   'error.type': 'Class or code of the error; present when the run failed.',
 };
 
@@ -41,6 +46,7 @@ export function spanChapter(): string {
     openHandles: 1,
     failedRequests: 1,
     duplicate: '',
+    heapPeak: { bytes: 0, suspicion: '' },
   };
   const set = [...Object.keys(startAttributes(run)), ...Object.keys(usageAttributes(usage))];
   return `## Spans

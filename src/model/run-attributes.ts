@@ -13,6 +13,7 @@ export interface RunUsage {
   openHandles?: number;
   failedRequests?: number;
   duplicate?: string | undefined;
+  heapPeak?: { readonly bytes: number; readonly suspicion: string } | undefined;
 }
 
 export interface RunIdentity {
@@ -53,6 +54,10 @@ export function usageAttributes(usage: RunUsage): Record<string, number | string
   if (!Number.isNaN(usage.waitMs)) attributes['task.wait.duration'] = usage.waitMs / 1000;
   if (!Number.isNaN(usage.payloadBytes)) attributes['messaging.message.body.size'] = usage.payloadBytes;
   if (usage.openHandles) attributes['task.handles.open'] = usage.openHandles;
+  if (usage.heapPeak !== undefined) {
+    attributes['task.memory.peak'] = usage.heapPeak.bytes;
+    attributes['task.suspicion'] = usage.heapPeak.suspicion;
+  }
   if (usage.duplicate !== undefined) attributes['task.duplicate.type'] = usage.duplicate;
   return attributes;
 }

@@ -71,6 +71,7 @@ export function record(over: Partial<RunRecord> = {}): RunRecord {
     waitMs: 30,
     cpuMs: 50,
     cpuQuality: 'exact',
+    cpuSampled: false,
     blockMs: 20,
     requests: 3,
     bytesIn: 1000,

@@ -20,6 +20,7 @@ const BASE: RunRecord = {
   waitMs: 12.5,
   cpuMs: 0.097,
   cpuQuality: 'exact',
+  cpuSampled: false,
   blockMs: 0.074,
   requests: 3,
   bytesIn: 1_000_000,

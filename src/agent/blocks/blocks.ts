@@ -25,20 +25,20 @@ export interface BlocksOptions {
 export class Blocks {
   readonly maps: SourceMaps = new SourceMaps();
   readonly #options: BlocksOptions;
-  readonly #main: MainThread;
-  readonly #thread = new ThreadState();
+  readonly main: MainThread;
+  readonly thread: ThreadState = new ThreadState();
   readonly #findings = new Findings();
   #held = 0;
 
   constructor(options: BlocksOptions) {
     this.#options = options;
-    this.#main = new MainThread({ allowed: options.inspector, warn: options.warn });
+    this.main = new MainThread({ allowed: options.inspector, warn: options.warn });
   }
 
   /** The inspector reaches the main thread alone. */
   watchdog(inbox: Inbox, isMain: boolean): Watchdog {
     const { registry, intervalMs, marks, onBlocked, onFree } = this.#options;
-    const [main, maps, thread] = [this.#main, this.maps, this.#thread];
+    const { main, maps, thread } = this;
     return new Watchdog(inbox, {
       registry,
       marks,
@@ -78,6 +78,6 @@ export class Blocks {
 
   /** Node.js says "Waiting for the debugger to disconnect" where a process ends with an open session. */
   close(): void {
-    this.#main.close();
+    this.main.close();
   }
 }

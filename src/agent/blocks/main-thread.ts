@@ -86,7 +86,7 @@ export class MainThread {
     } catch (error) {
       this.#refused = true;
       this.#warn(
-        `no stacks and profiles of a blocked event loop, alerts come without: the inspector cannot be used (${(error as Error).message})`,
+        `no stacks and profiles of a blocked event loop, alerts come without, and CPU time cannot be sampled: the inspector cannot be used (${(error as Error).message})`,
       );
     }
     return this.#session;

@@ -114,7 +114,39 @@ export const TASK_METRICS = {
     attributes: [...TASK, 'task.cpu.quality'],
     description: 'CPU time of the main thread spent in handler runs.',
     quality:
-      'exact: time between task switches, idle removed; sync_only: only the part before the first await; warming: exact mode has been on for less than the run.',
+      'exact: time between task switches, idle removed; sampled: time from sample to sample, see task.cpu.samples; sync_only: only the part before the first await; ' +
+      'warming: exact mode has been on for less than the run. Time in which the thread waits for a CPU is taken out on average (Linux, Node.js 22.19 and later).',
+  },
+  'task.cpu.samples': {
+    kind: 'counter',
+    unit: '{sample}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Samples, one about every 12 ms while jobs are in flight, that found a run of the task running; they make task.cpu.time with task.cpu.quality sampled.',
+    quality:
+      'Of n samples, p of them in a task, its share has a relative standard error of about sqrt((1 - p) / (p n)): 10 % for 100 samples of a small task.',
+  },
+  'task.memory.allocated': {
+    kind: 'counter',
+    unit: 'By',
+    source: 'taskwarden',
+    attributes: TASK,
+    description: 'Heap that runs of the task have allocated, whether or not it was freed since.',
+    quality:
+      'Estimate: growth of the heap in slices drawn at random, 250 to 1000 a second, while CPU is metered exactly. ' +
+      'Too low where a single slice allocates more than the young generation.',
+  },
+  'task.memory.peak': {
+    kind: 'gauge',
+    unit: 'By',
+    source: 'taskwarden',
+    attributes: [...TASK, 'task.suspicion'],
+    description:
+      'Highest heap of the process in the last one to two minutes while a run of the task was in flight. ' +
+      'task.suspicion: exclusive (runs of no other task were) or shared.',
+    quality:
+      "Readings of the main thread's heap, one a second: shorter runs may have none, and garbage is part of it.",
   },
   'task.event_loop.block.duration': {
     kind: 'histogram',

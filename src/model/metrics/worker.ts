@@ -139,9 +139,12 @@ export const WORKER_METRICS = {
     kind: 'counter',
     unit: 's',
     source: 'taskwarden',
-    attributes: [],
-    description: 'CPU time of the main thread, while exact metering is on, that belongs to no handler run.',
-    quality: 'Exact mode only: the queue library, timers of the application, lost async contexts.',
+    attributes: ['kind'],
+    description:
+      'CPU time that belongs to no handler run. kind: no_task (of the instrumented thread: the queue library, timers of the application, ' +
+      "lost async contexts) or off_thread (thread pool, V8's helpers, other threads; the agent's own is left out).",
+    quality:
+      'no_task: as task.cpu.time, while that is exact or sampled. off_thread: process less threads, Node.js 22.19 and later; early or late by a second.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -3,8 +3,11 @@ import { performance } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import { type CpuQuality, CURRENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
 import { type Cell, type Run, runStorage } from '../context.ts';
+import type { Tally } from '../tally.ts';
+import { Allocation } from './allocation.ts';
+import { Samples } from './samples.ts';
 
-export type CpuMode = 'auto' | 'exact' | 'sync' | 'off';
+export type CpuMode = 'auto' | 'exact' | 'sampled' | 'sync' | 'off';
 
 export interface CpuMeterOptions {
   readonly mode: CpuMode;
@@ -12,6 +15,8 @@ export interface CpuMeterOptions {
   readonly budget: number;
   /** Options of the Node.js process, to see whether async context frames are switched off. */
   readonly nodeOptions: readonly string[];
+  /** Takes what is counted by task and not by run; without it there are neither samples nor allocation. */
+  readonly tally?: Tally | undefined;
 }
 
 /**
@@ -37,15 +42,19 @@ const now = performance.now.bind(performance);
  * CPU time and longest block of each run.
  *
  * Exact mode looks at the async context whenever V8 continues a promise (`v8.promiseHooks`) and whenever Node.js calls
- * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out.
- * Sync mode times the part of a handler before its first await.
+ * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out, and so is the
+ * share of its time that the thread waits for a CPU.
+ * Elsewhere only the part of a handler before its first await is timed by run, and the agent takes samples, which give each task its
+ * CPU time ({@link Samples}).
  */
 export class CpuMeter {
   readonly #shared: Shared;
   readonly #budget: number;
   readonly #mode: 'exact' | 'sync' | 'off';
-  readonly #none: Cell = { slot: CURRENT.none, cpuMs: 0, blockMs: 0, ended: false };
+  readonly #none: Cell = { slot: CURRENT.none, taskId: -1, cpuMs: 0, blockMs: 0, ended: false };
   readonly #macrotasks = createHook(withoutPromises(() => this.#onMacrotask()));
+  readonly #samples: Samples | undefined;
+  readonly #allocation: Allocation | undefined;
   #stopPromiseHook: (() => void) | undefined;
   #last: Cell = this.#none;
   #lastMs = 0;
@@ -56,22 +65,34 @@ export class CpuMeter {
   #debtMs = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #pausedUntil = 0;
+  /** See F64.cpuShare. */
+  #cpuShare = 1;
   /** Grows whenever exact metering is switched on or off. */
   epoch: number = 0;
 
   constructor(shared: Shared, options: CpuMeterOptions) {
     this.#shared = shared;
     this.#budget = options.budget;
-    if (options.mode === 'off' || options.mode === 'sync') this.#mode = options.mode;
-    else this.#mode = supportsExact(options.nodeOptions) ? 'exact' : 'sync';
+    const { mode, tally } = options;
+    if (mode === 'off') this.#mode = mode;
+    else {
+      const mayBeExact = mode === 'auto' || mode === 'exact';
+      this.#mode = mayBeExact && supportsExact(options.nodeOptions) ? 'exact' : 'sync';
+    }
+    if (tally === undefined) return;
+    if (mode === 'auto' || mode === 'sampled') this.#samples = this.#openSamples(tally);
+    if (this.#mode === 'exact')
+      this.#allocation = new Allocation((taskId, bytes) => tally.add(taskId, 'allocated', bytes));
   }
 
   start(): void {
     if (this.#mode === 'exact') this.#on();
+    else this.#samples?.start();
   }
 
   stop(): void {
     if (this.#stopPromiseHook !== undefined) this.#off();
+    this.#samples?.stop();
   }
 
   /** Calls a handler with its run charged for the part until it returns. */
@@ -86,10 +107,20 @@ export class CpuMeter {
     if (this.#last === run) this.#switchTo(this.#none, false);
   }
 
+  /** Charges what is open to a run that goes on. */
+  bringUpToDate(run: Run): void {
+    if (this.#last === run) this.#switchTo(run, false);
+  }
+
   quality(run: Run): CpuQuality {
     if (this.#mode === 'off') return 'off';
     if (run.meteringEpoch !== this.epoch) return 'warming';
     return this.#stopPromiseHook === undefined ? 'sync_only' : 'exact';
+  }
+
+  /** Whether the CPU time of a run's task comes from samples: then the run's own is part of it. */
+  isSampled(run: Run): boolean {
+    return run.meteringEpoch === this.epoch && this.#samples?.isLive === true;
   }
 
   /**
@@ -99,10 +130,15 @@ export class CpuMeter {
    * @param nowMs ms of performance.now(), @param elapsedMs since the last check
    */
   check(nowMs: number, elapsedMs: number): void {
+    const { f64 } = this.#shared;
+    this.#cpuShare = f64[F64.cpuShare]! || 1;
+    f64[F64.unattributedMs] = Math.max(f64[F64.unattributedMs]!, this.#none.cpuMs);
     if (this.#mode !== 'exact') return;
-    this.#shared.f64[F64.unattributedMs] = this.#none.cpuMs;
+    this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
-      if (nowMs >= this.#pausedUntil) this.#on();
+      if (nowMs < this.#pausedUntil) return;
+      this.#samples?.stop();
+      this.#on();
       return;
     }
     const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
@@ -111,6 +147,7 @@ export class CpuMeter {
     this.#debtMs = Math.max(0, this.#debtMs + costMs - this.#budget * elapsedMs);
     if (this.#debtMs <= this.#budget * BURST_MS) return;
     this.#off();
+    this.#samples?.start();
     this.#pausedUntil = nowMs + this.#pauseMs;
     this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2);
   }
@@ -132,6 +169,7 @@ export class CpuMeter {
 
   #off(): void {
     this.#switchTo(this.#none, false);
+    this.#allocation?.interrupt();
     this.epoch++;
     this.#macrotasks.disable();
     this.#stopPromiseHook?.();
@@ -155,10 +193,23 @@ export class CpuMeter {
       this.#idleMs = idle;
     }
     const last = this.#last.ended ? this.#none : this.#last;
-    last.cpuMs += slice;
+    last.cpuMs += slice * this.#cpuShare;
+    this.#allocation?.switched(last, slice);
     if (slice > last.blockMs) last.blockMs = slice;
     this.#last = cell;
     this.#shared.i32[I32.current] = cell.slot;
+  }
+
+  #openSamples(tally: Tally): Samples {
+    return new Samples(this.#shared, {
+      onTask: ({ taskId }, ms) => {
+        tally.add(taskId, 'cpu_sampled', ms * this.#cpuShare);
+        tally.add(taskId, 'cpu_samples', 1);
+      },
+      onRest: (ms) => {
+        this.#none.cpuMs += ms * this.#cpuShare;
+      },
+    });
   }
 
   #enterExact<T>(run: Run, call: () => T): T {
@@ -179,8 +230,8 @@ export class CpuMeter {
     try {
       return call();
     } finally {
-      run.cpuMs = now() - start;
-      run.blockMs = run.cpuMs;
+      run.blockMs = now() - start;
+      run.cpuMs = run.blockMs * this.#cpuShare;
       i32[I32.current] = outer;
     }
   }
