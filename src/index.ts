@@ -15,6 +15,7 @@ import { needThread } from './model/action.ts';
 import { TaskwardenError } from './model/errors.ts';
 import { VERSION } from './model/package.ts';
 import { Sdk } from './sdk/sdk.ts';
+import { Breakers } from './tasks/breakers.ts';
 import type { CurrentRun } from './tasks/context.ts';
 import { enforce } from './tasks/enforcement.ts';
 import { CpuMeter } from './tasks/meters/cpu.ts';
@@ -104,6 +105,7 @@ function instrument(
         onError: (error) => onError('network', error),
       })
     : undefined;
+  const breakers = new Breakers(config.maxServers);
   const tasks = new Tasks({
     outbox,
     cpu,
@@ -121,6 +123,7 @@ function instrument(
       tasks,
       sdk,
       workers,
+      breakers,
       queueSeen: config.queues.watch === 'off' ? undefined : (seen) => void outbox.queue(seen),
     },
     onError,
@@ -148,6 +151,7 @@ function instrument(
       handles?.check(performance.now());
       tally.flush(outbox);
       network?.flush(outbox);
+      breakers.flush(outbox);
     },
     onError,
   });
@@ -159,6 +163,7 @@ function instrument(
       tally.flush(outbox);
       network?.check();
       network?.flush(outbox);
+      breakers.flush(outbox);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();
     },
@@ -183,6 +188,7 @@ function instrument(
       modules.stop();
       tally.flush(outbox);
       network?.flush(outbox);
+      breakers.flush(outbox);
       tellEnd(shared, END.stopped, 0);
       agent.flush(FLUSH_TIMEOUT_MS);
       agent.close();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
-import type { Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
+import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
@@ -15,6 +15,7 @@ import { Actions } from './actions.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
 import { Blocks } from './blocks/blocks.ts';
+import { countBreaker } from './breakers.ts';
 import type { Captures } from './captures/captures.ts';
 import type { Aftermath } from './crashes/aftermath.ts';
 import { openRecorder } from './crashes/open-recorder.ts';
@@ -128,6 +129,7 @@ export class Pipeline {
           this.#ingest.task(task);
           this.#habits.task(task);
         }),
+      breaker: (row: BreakerRow) => this.#guard('ingest', () => countBreaker(this.#registry, row)),
       traffic: (task: TaskKey | undefined, server: ServerKey, row: TrafficRow) =>
         this.#guard('ingest', () => this.#dependencies.add(task, server, row)),
       tally: (from: Inbox, task: TaskKey, name: TallyName, delta: number) =>
@@ -307,6 +309,7 @@ export class Pipeline {
       config: this.#config,
       service: String(this.#resource['service.name']),
       registry: this.#registry,
+      guard: this.#guard,
       onEvent: (record) => this.#export((to) => to.event(record)),
       evaluate: () => this.#tick(true),
     });
@@ -366,6 +369,7 @@ export class Pipeline {
     this.#habits.run(run);
     this.#timeouts.run(run);
     this.#evidence.finished(run);
+    if (!run.failed) this.#aftermath?.succeeded(run);
     if (!run.exportSpan) return;
     const heapPeak = this.#metering?.peakOf(run);
     if (heapPeak !== undefined) run.extra = { ...run.extra, heapPeak };

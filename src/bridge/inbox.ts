@@ -1,6 +1,7 @@
 import { monotonicMs } from '../model/clock.ts';
 import {
   AGENT,
+  type BreakerRow,
   COLLECTION,
   CPU_QUALITIES,
   type CpuQuality,
@@ -83,6 +84,8 @@ export interface InboxHandlers {
   queue?(seen: unknown): void;
   /** What was counted of a task beside its runs has changed by `delta`. */
   tally?(task: TaskKey, name: TallyName, delta: number): void;
+  /** What has changed about a circuit breaker. */
+  breaker?(row: BreakerRow): void;
   /** What a task has exchanged with a server since the last time; without a task, over connections that are no single run's. */
   traffic?(task: TaskKey | undefined, server: ServerKey, row: TrafficRow): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap and external memory after it in bytes. */
@@ -149,6 +152,7 @@ export class Inbox {
     if (kind === KIND.run) handlers.run(this.#run(at));
     else if (kind === KIND.span) handlers.span(this.#json(at, length));
     else if (kind === KIND.queue) handlers.queue?.(this.#json(at, length));
+    else if (kind === KIND.breaker) handlers.breaker?.(this.#json(at, length) as BreakerRow);
     else if (kind === KIND.tally) {
       for (const [taskId, name, delta] of this.#json(at, length) as TallyRow[])
         handlers.tally?.(this.tasks[taskId] ?? UNKNOWN_TASK, name, delta);

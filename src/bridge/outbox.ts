@@ -1,5 +1,6 @@
 import type { EventFile } from './event-file.ts';
 import {
+  type BreakerRow,
   COLLECTION,
   CPU_QUALITIES,
   type CpuQuality,
@@ -241,6 +242,11 @@ export class Outbox {
   /** Tells the agent what was counted beside the runs; false when it could not be told. */
   tally(rows: readonly TallyRow[]): boolean {
     return this.#writeJson(KIND.tally, rows);
+  }
+
+  /** Tells the agent what has changed about a circuit breaker; false when it could not be told. */
+  breaker(row: BreakerRow): boolean {
+    return this.#writeJson(KIND.breaker, row);
   }
 
   /** Tells the agent of a server and its number; false when it could not be told. */

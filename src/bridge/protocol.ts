@@ -149,6 +149,7 @@ export const KIND = {
   tally: 6,
   server: 7,
   traffic: 8,
+  breaker: 9,
 } as const;
 
 /** A run record, byte offsets. */
@@ -238,6 +239,21 @@ export type TrafficRow = readonly [
   timeMs: number,
   ...requests: number[],
 ];
+
+export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
+export const BREAKER_OUTCOMES = ['success', 'failure', 'timeout', 'rejected', 'overloaded'] as const;
+
+/** What has changed about the circuit breakers of a name and group: how many are in a state, and how many calls there were. */
+export interface BreakerRow {
+  readonly name: string;
+  readonly group: string;
+  /** In the order of BREAKER_STATES. */
+  readonly states: number[];
+  /** In the order of BREAKER_OUTCOMES. */
+  readonly calls: number[];
+  openings: number;
+  fallbacks: number;
+}
 
 /** The part of a run record that only some runs have, as JSON. */
 export interface RunExtra {

@@ -1,5 +1,6 @@
 import type { SeenQueue } from '../model/redis-target.ts';
 import type { Sdk } from '../sdk/sdk.ts';
+import type { Breakers } from '../tasks/breakers.ts';
 import type { Tasks } from '../tasks/run.ts';
 import type { Workers } from '../tasks/workers.ts';
 
@@ -9,6 +10,8 @@ export interface Host {
   readonly sdk: Sdk;
   /** Where workers are told of, so that actions can pause and close them; absent where none is allowed to. */
   readonly workers?: Workers | undefined;
+  /** Counts what circuit breakers do; absent where they are not watched. */
+  readonly breakers?: Breakers | undefined;
   /** Tells the agent of a queue that a worker of this process reads; absent where queues are not watched. */
   readonly queueSeen?: ((seen: SeenQueue) => void) | undefined;
 }

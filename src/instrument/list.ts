@@ -1,6 +1,7 @@
 import type { Sdk } from '../sdk/sdk.ts';
 import { patchSandbox, patchWorker } from './bullmq.ts';
 import type { Host } from './host.ts';
+import { patchBreaker } from './opossum.ts';
 
 export interface Target {
   /** End of the file's path within the package, for each copy that the package ships. */
@@ -35,6 +36,11 @@ export const LIBRARIES: readonly Library[] = [
         install: patchSandbox,
       },
     ],
+  },
+  {
+    name: 'opossum',
+    versions: '>=10 <11',
+    targets: [{ files: ['lib/circuit.js'], export: '*', install: patchBreaker }],
   },
   {
     name: '@opentelemetry/api',
