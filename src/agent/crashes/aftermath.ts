@@ -1,3 +1,4 @@
+import type { RunRecord } from '../../bridge/inbox.ts';
 import type { Config } from '../../config/config.ts';
 import { stateFolder } from '../../config/state-dir.ts';
 import type { RunReference } from '../../model/alert.ts';
@@ -5,6 +6,7 @@ import { monotonicMs, wallClock } from '../../model/clock.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { LogData } from '../../model/log.ts';
 import type { Registry } from '../../store/registry.ts';
+import type { Guard } from '../guard.ts';
 import { isRunning, ownProcess } from '../process-id.ts';
 import { Claims } from './claim.ts';
 import { crashOf } from './crash.ts';
@@ -20,6 +22,7 @@ export interface AftermathOptions {
   readonly config: Config;
   readonly service: string;
   readonly registry: Registry;
+  readonly guard: Guard;
   /** Told of every death once. */
   readonly onEvent: (record: LogData) => void;
   /** Has the rules see the metrics now. */
@@ -74,6 +77,18 @@ export class Aftermath {
     if (claimed.length > 0) evaluate();
     // Only now: a death whose teller dies over it is told by the next one.
     for (const one of claimed) one.done();
+  }
+
+  /** A run has ended well: a job that counted as poison does so no longer. */
+  succeeded({ task, jobId }: Pick<RunRecord, 'task' | 'jobId'>): void {
+    const poison = this.#reports.poisonOf(task, jobId);
+    if (poison === undefined) return;
+    const { guard, service } = this.#options;
+    guard('aftermath', () => {
+      const now = wallClock();
+      this.#deaths?.heal(poison, service, now);
+      this.#judge(now);
+    });
   }
 
   /** Reads what is remembered of deaths where there may be something new, or something has lapsed. */

@@ -18,6 +18,8 @@ interface Death {
   readonly service: string;
   /** Framework, queue, task, job id, and 1 where the run was the only suspect. */
   readonly runs: readonly (readonly [string, string, string, string, 0 | 1])[];
+  /** No death, but the end of what was known of these jobs: they have run well since. */
+  readonly healed?: boolean;
 }
 
 /** A job, or a task as a whole, that was in flight at too many deaths. */
@@ -66,6 +68,20 @@ export class Deaths {
           suspicion === 'exclusive' ? 1 : 0,
         ]),
     };
+    this.#append(death);
+  }
+
+  /** A job that counted as poison has run well. @throws Error what the file system says */
+  heal({ task: { framework, queue, task }, jobId }: Poison, service: string, at: number): void {
+    this.#append({
+      at: Math.round(at),
+      service: cut(service),
+      runs: [[framework, queue, task, jobId, 0]],
+      healed: true,
+    });
+  }
+
+  #append(death: Death): void {
     if ((lstatSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) > MAX_BYTES)
       renameSync(this.#path, `${this.#path}.old`);
     appendFileSync(this.#path, `${JSON.stringify(death)}\n`, { mode: 0o600 });
@@ -90,8 +106,11 @@ export class Deaths {
       const suspects = new Set<string>();
       for (const [framework, queue, task, jobId, isOnly] of death.runs) {
         const key = { framework, queue, task };
-        if (jobId !== '')
-          count(jobs, JSON.stringify([key, jobId]), { task: key, jobId, deaths: 1, at: death.at });
+        const job = JSON.stringify([key, jobId]);
+        if (death.healed === true) jobs.delete(job);
+        else if (jobId !== '' && !suspects.has(job))
+          count(jobs, job, { task: key, jobId, deaths: 1, at: death.at });
+        suspects.add(job);
         const name = JSON.stringify(key);
         if (isOnly === 0 || suspects.has(name) || now - death.at > HOUR_MS) continue;
         suspects.add(name);
@@ -126,13 +145,13 @@ function count(all: Map<string, Poison>, key: string, one: Poison): void {
 /** Undefined for what is no death: half a line of a full disk, or another program's. */
 function parse(line: string): Death | undefined {
   try {
-    const { at, service, runs } = JSON.parse(line) as Partial<Record<keyof Death, unknown>>;
+    const { at, service, runs, healed } = JSON.parse(line) as Partial<Record<keyof Death, unknown>>;
     const isDeath =
       typeof at === 'number' &&
       typeof service === 'string' &&
       Array.isArray(runs) &&
       runs.every((run) => Array.isArray(run) && run.slice(0, 4).every((part) => typeof part === 'string'));
-    return isDeath ? ({ at, service, runs } as Death) : undefined;
+    return isDeath ? ({ at, service, runs, healed: healed === true } as Death) : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { TaskKey } from '../../bridge/protocol.ts';
 import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { MetricName } from '../../model/metrics.ts';
@@ -66,6 +67,18 @@ export class CrashReports {
     for (const one of this.#poison) this.#registry.remove('task.poison.deaths', poisonAttributes(one));
     for (const one of poison) this.#registry.set('task.poison.deaths', poisonAttributes(one), one.deaths);
     this.#poison = poison;
+  }
+
+  /** The job where it counts as poison; to be asked at the end of every run. */
+  poisonOf(task: TaskKey, jobId: string): Poison | undefined {
+    if (this.#poison.length === 0 || jobId === '') return undefined;
+    return this.#poison.find(
+      (one) =>
+        one.jobId === jobId &&
+        one.task.task === task.task &&
+        one.task.queue === task.queue &&
+        one.task.framework === task.framework,
+    );
   }
 
   /** Lets go of deaths that have been told for long enough. */

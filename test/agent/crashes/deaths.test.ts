@@ -29,6 +29,30 @@ test('a job that was in flight at three deaths is poison, also for those who com
   assert.deepEqual(new Deaths(path).poison('mailer', OPTIONS.window + 1, OPTIONS), [], 'too long ago');
 });
 
+test('a job that has run well since is no poison, until it is in flight at as many deaths again', () => {
+  const deaths = new Deaths(folder());
+  for (const at of [0, 1, 2]) deaths.remember(death(['42', 'beside'], at));
+  const [poison] = deaths.poison('mailer', 3, OPTIONS).filter(({ jobId }) => jobId === '42');
+  const { version } = deaths;
+  deaths.heal(poison!, 'mailer', 3);
+  assert.notEqual(deaths.version, version);
+  assert.deepEqual(
+    deaths.poison('mailer', 4, OPTIONS).map(({ jobId }) => jobId),
+    ['beside'],
+  );
+  const jobs = () => deaths.poison('mailer', 9, { ...OPTIONS, taskDeaths: 100 }).map(({ jobId }) => jobId);
+  for (const at of [5, 6]) deaths.remember(death(['42'], at));
+  assert.deepEqual(jobs(), ['beside']);
+  deaths.remember(death(['42'], 8));
+  assert.deepEqual(jobs(), ['42', 'beside']);
+});
+
+test('a job that was in flight twice at one death was so at one', () => {
+  const deaths = new Deaths(folder());
+  for (const at of [0, 1]) deaths.remember(death(['42', '42'], at));
+  assert.deepEqual(deaths.poison('mailer', 3, OPTIONS), []);
+});
+
 test('a task that was the only suspect of five deaths within an hour is poison as a whole', () => {
   const path = folder();
   const deaths = new Deaths(path);

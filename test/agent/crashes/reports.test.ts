@@ -58,6 +58,9 @@ test('poison is what is found now', () => {
     [run?.jobId, run?.task, run?.queue, run?.framework, more],
     ['42', 'resize', 'images', 'test', []],
   );
+  assert.equal(reports.poisonOf({ ...RESIZE }, '42')?.deaths, 3);
+  assert.equal(reports.poisonOf(RESIZE, '43'), undefined);
+  assert.equal(reports.poisonOf(RESIZE, ''), undefined);
   reports.poisonous([]);
   assert.equal(countOf(registry, 'task.poison.deaths'), 0);
 });
