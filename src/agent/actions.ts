@@ -10,13 +10,14 @@ const MAX_ACTIONS = 8;
 const MAX_ALERTS = 8;
 
 /**
- * `done`, `failed`: it was tried. `refused`: it found that it must not or need not (the run has ended, too many of its kind).
+ * `done`, `failed`: it was tried. `refused`: it found that it must not or need not (it would harm others, too many of its kind).
+ * `gone`: the run that it was about has ended meanwhile.
  * `not_allowed` by the configuration; `unknown` name; `dry_run`: it would have been done.
  */
-export type ActionOutcome = 'done' | 'failed' | 'refused' | 'not_allowed' | 'unknown' | 'dry_run';
+export type ActionOutcome = 'done' | 'failed' | 'refused' | 'gone' | 'not_allowed' | 'unknown' | 'dry_run';
 
 export interface ActionResult {
-  readonly outcome: 'done' | 'failed' | 'refused';
+  readonly outcome: 'done' | 'failed' | 'refused' | 'gone';
   /** What was done, or why not: one sentence. */
   readonly message: string;
   /** What else the event is to carry. */
@@ -31,6 +32,10 @@ export interface Action {
     transition: AlertTransition,
     evidence: string | undefined,
   ) => ActionResult | Promise<ActionResult>;
+  /** Takes it back when the alert ends; an event of its own, unless there was nothing to take back. */
+  readonly end?: (transition: AlertTransition) => Promise<ActionResult | undefined>;
+  /** What it would do, as one sentence. */
+  readonly plan?: (transition: AlertTransition) => string;
 }
 
 export interface ActionsOptions {
@@ -58,24 +63,37 @@ interface Planned {
 export class Actions {
   readonly #options: ActionsOptions;
   #underWay = 0;
+  /** What is to be taken back at the end of an alert, by its fingerprint. */
+  readonly #lasting = new Map<
+    string,
+    { readonly begun: Promise<void>; readonly names: readonly ActionName[] }
+  >();
 
   constructor(options: ActionsOptions) {
     this.#options = options;
   }
 
   /**
-   * Begins the actions that an alert which begins to fire asks for, one after the other in the order of the annotation.
+   * Begins the actions that an alert which begins to fire asks for, one after the other in the order of the annotation, and takes
+   * back at its end what can be.
    *
    * @returns paths of the files that there will be, to be named in the alert
    */
   dispatch(transition: AlertTransition): string[] {
+    if (transition.state === 'resolved') void this.#takeBack(transition);
     if (transition.state !== 'firing' || transition.previousState === 'firing') return [];
     const names = actionNames(transition.annotations[ACTION_ANNOTATION]);
     if (names.length === 0) return [];
     const busy = this.#underWay >= MAX_ALERTS;
     const planned = names.map((name, at) => this.#plan(name, transition, busy || at >= MAX_ACTIONS));
     this.#underWay++;
-    void this.#runAll(planned, transition).finally(() => this.#underWay--);
+    const begun = this.#runAll(planned, transition).finally(() => this.#underWay--);
+    const lasting = planned.filter(({ action }) => action?.end !== undefined);
+    if (lasting.length > 0)
+      this.#lasting.set(transition.fingerprint, {
+        begun,
+        names: lasting.map(({ name }) => name as ActionName),
+      });
     return planned.flatMap(({ evidence }) => evidence ?? []);
   }
 
@@ -93,8 +111,19 @@ export class Actions {
     if (action === undefined) return verdict('refused', 'it cannot be done in this process');
     if (tooMany) return verdict('refused', 'too many actions are under way');
     if (dryRun && !(CAPTURES as readonly string[]).includes(name))
-      return verdict('dry_run', 'it would have been done: `actions_dry_run` is on');
+      return verdict('dry_run', action.plan?.(transition) ?? 'it would have been done');
     return { name, action, evidence: action.evidence?.(transition), verdict: undefined };
+  }
+
+  async #takeBack(transition: AlertTransition): Promise<void> {
+    const lasting = this.#lasting.get(transition.fingerprint);
+    if (lasting === undefined) return;
+    this.#lasting.delete(transition.fingerprint);
+    await lasting.begun;
+    for (const name of lasting.names) {
+      const result = await this.#options.actions[name]?.end?.(transition).catch(failure);
+      if (result !== undefined) this.#tell(name, result, transition, undefined);
+    }
   }
 
   async #runAll(planned: readonly Planned[], transition: AlertTransition): Promise<void> {
@@ -104,8 +133,7 @@ export class Actions {
           verdict ?? (await action?.run(transition, evidence));
         if (result !== undefined) this.#tell(name, result, transition, evidence);
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#tell(name, { outcome: 'failed', message }, transition, evidence);
+        this.#tell(name, failure(error), transition, evidence);
       }
     }
   }
@@ -121,6 +149,10 @@ export class Actions {
       result.outcome === 'done' && evidence !== undefined ? { 'taskwarden.evidence': evidence } : {};
     this.#options.onEvent(actionRecord(name, result, transition, file, this.#options.now()));
   }
+}
+
+function failure(error: unknown): ActionResult {
+  return { outcome: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
 
 /** The log record of one action. */

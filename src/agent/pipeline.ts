@@ -4,6 +4,7 @@ import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
+import { CAPTURES } from '../model/action.ts';
 import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
@@ -272,8 +273,18 @@ export class Pipeline {
     if (inbox === undefined) return;
     const { openCaptures } = await import('./captures/open.ts');
     this.#captures = openCaptures(this.#config, inbox, this.#blocks, this.#registry, this.#warn);
+    const flush = async (): Promise<void> => this.#exporting?.flush(FLUSH_MS);
+    const onlyLooks = this.#config.actions.every((name) => (CAPTURES as readonly string[]).includes(name));
+    const stopping = onlyLooks
+      ? {}
+      : (await import('./enforcement/open.ts')).openEnforcement(
+          this.#config,
+          inbox,
+          this.#blocks.main,
+          flush,
+        );
     this.#actions = new Actions({
-      actions: this.#captures.actions,
+      actions: { ...this.#captures.actions, ...stopping },
       allowed: this.#config.actions,
       dryRun: this.#config.actionsDryRun,
       onEvent: (record) => this.#export((to) => to.event(record)),

@@ -41,7 +41,7 @@ export const AGENT_METRICS = {
     source: 'taskwarden',
     attributes: ['action', 'outcome'],
     description:
-      'Actions that rules asked for: done, failed, refused (it must not or need not be done), not_allowed by the configuration, unknown, dry_run.',
+      'Actions that rules asked for: done, failed, refused (it must not or need not be done), gone (its run has ended meanwhile), not_allowed by the configuration, unknown, dry_run.',
     quality: 'Exact.',
   },
   'taskwarden.blocks.excused': {
