@@ -5,6 +5,7 @@ import { TaskwardenError } from '../model/errors.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import { readGroups } from './read-group.ts';
 import type { Compile, RuleGroup } from './rule.ts';
+import { settleThresholds } from './thresholds.ts';
 import { YamlReader } from './yaml-reader.ts';
 
 /** Not even read when it is larger: what {@link YamlReader} takes is at most this long. */
@@ -36,7 +37,8 @@ export interface LoadedRules {
 }
 
 /**
- * Loads rule files by paths and globs (`*`, `?`, `[a-z]`, `**`), each file once, in the order given and sorted within a glob.
+ * Loads rule files by paths and globs (`*`, `?`, `[a-z]`, `**`), each file once, in the order given and sorted within a glob;
+ * groups that record thresholds come first, see {@link settleThresholds}.
  * @throws TaskwardenError the first error found: TASKWARDEN_FILE for a path that cannot be read, TASKWARDEN_YAML,
  * TASKWARDEN_RULE or TASKWARDEN_PROMQL with file, line and column for what is in it.
  */
@@ -48,7 +50,7 @@ export function loadRuleFiles(patterns: readonly string[], compile: Compile, cwd
     if (parsed.errors[0] !== undefined) throw parsed.errors[0];
     groups.push(...parsed.groups);
   }
-  return { groups, files, unmatched };
+  return { groups: settleThresholds(groups), files, unmatched };
 }
 
 /** The files that paths and globs name, each once; a path that names none is kept, to fail when it is read. */
