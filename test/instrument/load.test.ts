@@ -14,6 +14,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 const COPIES: Record<string, string[]> = {
   bullmq: ['bullmq', 'bullmq5'],
+  opossum: ['opossum'],
   '@opentelemetry/api': ['@opentelemetry/api'],
 };
 
