@@ -176,6 +176,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const spanSender = sender('traces', spans, 2, limits.firstRetryMs);
   const metricSender = sender('metrics', metrics, 1, limits.firstRetryMs);
   let spanTimer: NodeJS.Timeout | undefined;
+  let isLogDue = false;
 
   return {
     takesEncodedSpans: options.protocols.traces !== 'http/json' && !uses('traces', 'console'),
@@ -203,7 +204,13 @@ export function createExporter(options: ExporterOptions): Exporter {
       print('logs', () => records.map(logLine));
       if (logSender === undefined) return;
       for (const record of records) logs.push(record);
-      logSender.pokeUrgently();
+      // What rules of one moment have to say goes in one request: the process may not live to see the second.
+      if (isLogDue) return;
+      isLogDue = true;
+      queueMicrotask(() => {
+        isLogDue = false;
+        logSender.pokeUrgently();
+      });
     },
     metrics(snapshot) {
       if (closed) return options.onDropped('metrics', 'shutdown', 1);

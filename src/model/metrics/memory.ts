@@ -41,7 +41,7 @@ export const MEMORY_METRICS = {
     attributes: [...TASK, 'task.suspicion'],
     description:
       'Share of that growth that came while runs of the task were in flight, split evenly between the runs that were, while half of a limit is in use. task.suspicion: exclusive (a run of ' +
-      'it held the thread, or no other task was in flight, for 95 % of the growth) or shared.',
+      'it held the thread, or no other task was in flight, for 90 % of the growth) or shared.',
     quality: 'Who was there, not who did it. The ten most suspected tasks.',
   },
   'task.memory.leak': {
