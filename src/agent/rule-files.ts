@@ -31,10 +31,13 @@ export class RuleFiles {
   /** @throws TaskwardenError for a file that cannot be used */
   read(): readonly RuleGroup[] {
     const { shipped, own, cwd, registry, say, now } = this.#options;
-    const { groups, unmatched } = loadRuleFiles([...shipped, ...own], compile, cwd);
+    const { groups, unmatched, idle } = loadRuleFiles([...shipped, ...own], compile, cwd);
     for (const pattern of unmatched)
       if (!this.#unmatched.includes(pattern)) say('info', `rules: no file matches ${pattern}`);
     this.#unmatched = unmatched;
+    // Without the shipped rules their thresholds are idle, and not for want of spelling.
+    if (shipped.length > 0)
+      for (const name of idle) say('warn', `rules: no rule asks for ${name}: the name may be misspelt`);
     registry.set('taskwarden.rules.reload.successful', {}, 1);
     registry.set('taskwarden.rules.reload.timestamp', {}, now() / 1000);
     return groups;

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Config, loadConfig } from '../config/config.ts';
 import { VERSION } from '../model/package.ts';
 import { LINTS, type LintName } from '../rules/lint/finding.ts';
+import { readRuleNodes } from '../rules/rule-nodes.ts';
 import { shippedRules } from '../rules/shipped.ts';
+import { isThreshold, withoutThresholds } from '../rules/thresholds.ts';
 import { type ExitCode, FINE, FOUND, type Io } from './io.ts';
 import { printErrors, type ReadFile, readRuleFiles } from './rule-files.ts';
 import { lintFiles, printFindings } from './rule-lints.ts';
@@ -61,7 +63,7 @@ export function run(io: Io, args: readonly string[]): ExitCode {
   const obstacles = obstaclesTo(files, folder, values.out);
   for (const obstacle of obstacles) io.err(obstacle);
   if (findings.some(isFatal) || obstacles.length > 0) return FOUND;
-  write(io, files, folder, values.out, minPrometheus);
+  write(io, settled(files), folder, values.out, minPrometheus);
   return FINE;
 }
 
@@ -74,11 +76,30 @@ function patternsOf(config: Config): string[] {
   return [...(config.shippedRules ? [shippedRules()] : []), ...own];
 }
 
+/** A Prometheus would record a threshold of two files twice, so only the last file keeps it, which is the one that counts here. */
+function settled(files: readonly ReadFile[]): ReadFile[] {
+  const later = new Set<string>();
+  const kept = files.toReversed().map((file) => {
+    const text = withoutThresholds(file.text, later);
+    const rules = readRuleNodes(text, file.file).groups.flatMap((group) => group.rules);
+    for (const rule of rules) if (isThreshold(rule)) later.add(rule.name);
+    return { ...file, text, rules: rules.length };
+  });
+  return kept.reverse();
+}
+
+/** What a file is called in the folder: a shipped one makes way for one of the same name. */
+function nameOf(file: string, files: readonly ReadFile[]): string {
+  const name = basename(file);
+  const isTaken = files.some((other) => other.file !== file && basename(other.file) === name);
+  return isTaken && dirname(file) === dirname(shippedRules()) ? `taskwarden-${name}` : name;
+}
+
 function write(io: Io, files: readonly ReadFile[], folder: string, out: string, version: string): void {
   mkdirSync(folder, { recursive: true });
   const written = new Set<string>();
   for (const { file, text, rules } of files) {
-    const name = basename(file);
+    const name = nameOf(file, files);
     const head = `${MARK} ${VERSION} from ${name}, for Prometheus ${version} or later. The next export writes over changes.`;
     writeFileSync(join(folder, name), `${head}\n${text.replace(/^\uFEFF/, '')}`);
     written.add(name);
@@ -94,7 +115,7 @@ function obstaclesTo(files: readonly ReadFile[], folder: string, out: string): s
   const names = new Map<string, string>();
   const obstacles: string[] = [];
   for (const { file } of files) {
-    const name = basename(file);
+    const name = nameOf(file, files);
     const other = names.get(name);
     if (other !== undefined)
       obstacles.push(`${file}: ${other} has the same name, and would be exported to the same file`);

@@ -5,7 +5,7 @@ import { TaskwardenError } from '../model/errors.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import { readGroups } from './read-group.ts';
 import type { Compile, RuleGroup } from './rule.ts';
-import { settleThresholds } from './thresholds.ts';
+import { idleThresholds, settleThresholds } from './thresholds.ts';
 import { YamlReader } from './yaml-reader.ts';
 
 /** Not even read when it is larger: what {@link YamlReader} takes is at most this long. */
@@ -34,6 +34,8 @@ export interface LoadedRules {
   readonly files: readonly string[];
   /** Globs that match no file: not an error, but worth a line in a log. */
   readonly unmatched: readonly string[];
+  /** Thresholds that no rule asks for. */
+  readonly idle: readonly string[];
 }
 
 /**
@@ -50,7 +52,8 @@ export function loadRuleFiles(patterns: readonly string[], compile: Compile, cwd
     if (parsed.errors[0] !== undefined) throw parsed.errors[0];
     groups.push(...parsed.groups);
   }
-  return { groups: settleThresholds(groups), files, unmatched };
+  const idle = idleThresholds(groups.flatMap(({ rules }) => rules));
+  return { groups: settleThresholds(groups), files, unmatched, idle };
 }
 
 /** The files that paths and globs name, each once; a path that names none is kept, to fail when it is read. */

@@ -1,7 +1,10 @@
+import { isMap, isSeq, parseDocument } from 'yaml';
 import type { RuleGroup } from './rule.ts';
 
 /** Recordings whose names begin so are the bounds of alerts. */
 export const THRESHOLD_PREFIX = 'taskwarden:threshold:';
+
+const NAME = new RegExp(`${THRESHOLD_PREFIX}[a-zA-Z0-9_:]+`, 'g');
 
 /**
  * Makes the thresholds of several files one set: of recordings of the same threshold the last one counts, so that a user's file takes
@@ -23,4 +26,30 @@ export function settleThresholds(groups: readonly RuleGroup[]): readonly RuleGro
 
 export function isThreshold({ kind, name }: { kind: 'alert' | 'record'; name: string }): boolean {
   return kind === 'record' && name.startsWith(THRESHOLD_PREFIX);
+}
+
+/** Names of thresholds that are recorded but stand in no expression: most likely misspelt. */
+export function idleThresholds(
+  rules: readonly { readonly kind: 'alert' | 'record'; readonly name: string; readonly expr: string }[],
+): string[] {
+  const asked = new Set(rules.flatMap(({ expr }) => expr.match(NAME) ?? []));
+  return rules.filter((rule) => isThreshold(rule) && !asked.has(rule.name)).map(({ name }) => name);
+}
+
+/** The text of a sound rule file without its recordings of some thresholds, all else as it was but for the layout. */
+export function withoutThresholds(text: string, names: ReadonlySet<string>): string {
+  const document = parseDocument(text);
+  const groups = document.get('groups');
+  let isChanged = false;
+  for (const group of isSeq(groups) ? groups.items : []) {
+    const rules = isMap(group) ? group.get('rules') : undefined;
+    if (!isSeq(rules)) continue;
+    const kept = rules.items.filter((rule) => !isMap(rule) || !names.has(String(rule.get('record'))));
+    isChanged ||= kept.length < rules.items.length;
+    // A comment in front of the first rule counts as one about the list.
+    if (kept[0] !== rules.items[0]) rules.commentBefore = null;
+    if (isMap(kept[0])) kept[0].spaceBefore = false;
+    rules.items = kept;
+  }
+  return isChanged ? document.toString({ lineWidth: 0 }) : text;
 }

@@ -48,6 +48,29 @@ test('promtool accepts the export', { skip: promtoolMissing() }, async () => {
   assert.equal(status, 0, output);
 });
 
+test('a threshold of yours is in the export once, also from a file with the name of a shipped one', {
+  skip: promtoolMissing(),
+}, async () => {
+  const own = (value: number) => `groups:
+  - name: mine
+    rules:
+      - record: taskwarden:threshold:task_cpu_share
+        expr: vector(${value})
+`;
+  const cwd = folder({ 'etc/thresholds.yaml': own(0.5) });
+  const { code, stdout, stderr } = await run(cwd, ['--out', 'out'], { TASKWARDEN_RULES: 'etc/*.yaml' });
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.match(stdout, /^out\/thresholds\.yaml: 1 rule$/m);
+  const [mine, shipped] = ['thresholds.yaml', 'taskwarden-thresholds.yaml'].map((name) =>
+    join(cwd, 'out', name),
+  );
+  assert.match(readFileSync(mine!, 'utf8'), /:task_cpu_share\n/);
+  assert.doesNotMatch(readFileSync(shipped!, 'utf8'), /record: taskwarden:threshold:task_cpu_share\n/);
+  assert.match(readFileSync(shipped!, 'utf8'), /record: taskwarden:threshold:task_failure_share\n/);
+  const { status, output } = promtool('check', 'rules', mine!, shipped!);
+  assert.equal(status, 0, output);
+});
+
 test('nothing is written for a Prometheus that would refuse it', async () => {
   const text = rules().replace('rules:', 'labels: {team: x}\n    rules:');
   const cwd = folder({ 'new.yaml': text, 'old.yaml': rules() });

@@ -158,10 +158,7 @@ for (const { file, alert } of alertsOf(groups)) {
     test('looks no further back than the store reaches', () => {
       for (const node of nodes) {
         if (node.kind === 'matrix')
-          assert.ok(
-            node.range + (node.selector.offset ?? 0) <= DEFAULTS.store.retention - 30_000,
-            alert.expr,
-          );
+          assert.ok(node.range + node.selector.shift.offset <= DEFAULTS.store.retention - 30_000, alert.expr);
       }
     });
 

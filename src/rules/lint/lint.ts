@@ -1,6 +1,7 @@
 import { knownSeries } from '../../model/known-series.ts';
 import { parse } from '../../promql/parser.ts';
 import { type RuleFileNodes, readRuleNodes } from '../rule-nodes.ts';
+import { idleThresholds } from '../thresholds.ts';
 import type { LintedRule, LintOptions, LintSource, Report } from './context.ts';
 import { lintDuplicates } from './duplicates.ts';
 import { lintAlertFields } from './fields.ts';
@@ -18,12 +19,20 @@ const RULE_LINTS = [lintAlertFields, lintWindows, lintGrouping, lintMetrics, lin
 export function lintRules(sources: readonly LintSource[], options: LintOptions): Finding[] {
   const read = ({ file, text }: LintSource) => readRuleNodes(text, file);
   const files = sources.map(read);
-  const recorded = [...files, ...(options.besides ?? []).map(read)].flatMap(recordings);
+  const besides = (options.besides ?? []).map(read);
+  const recorded = [...files, ...besides].flatMap(recordings);
   const series = new SeriesTable(knownSeries(), recorded);
-  return files.flatMap((file) => lintFile(file, series, options));
+  const all = [...files, ...besides].flatMap(({ groups }) => groups.flatMap(({ rules }) => rules));
+  const idle = new Set(idleThresholds(all));
+  return files.flatMap((file) => lintFile(file, series, idle, options));
 }
 
-function lintFile(file: RuleFileNodes, series: SeriesTable, options: LintOptions): Finding[] {
+function lintFile(
+  file: RuleFileNodes,
+  series: SeriesTable,
+  idle: ReadonlySet<string>,
+  options: LintOptions,
+): Finding[] {
   const findings = new Map<string, Finding>();
   const report: Report = (lint, message, position) => {
     // What YAML aliases bring in twice is told once.
@@ -37,6 +46,12 @@ function lintFile(file: RuleFileNodes, series: SeriesTable, options: LintOptions
       const at = (offset: number) => file.reader.positionInside(rule.exprNode, offset);
       const linted: LintedRule = { file, group, rule, node: parse(rule.expr), series, options, report, at };
       for (const lint of RULE_LINTS) lint(linted);
+      if (rule.kind === 'record' && idle.has(rule.name))
+        report(
+          'idle-threshold',
+          `no rule asks for the threshold "${rule.name}"`,
+          file.reader.position(rule.nameNode),
+        );
     }
   }
   return [...findings.values()].sort(

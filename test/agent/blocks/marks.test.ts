@@ -1,42 +1,32 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { blockMarks } from '../../../src/agent/blocks/marks.ts';
 import { compile } from '../../../src/promql/promql.ts';
-import type { RuleGroup } from '../../../src/rules/rule.ts';
+import { loadRuleFiles, parseRuleFile } from '../../../src/rules/load.ts';
 
-const M = 'task_event_loop_blocked_seconds';
+const SHIPPED = resolve(import.meta.dirname, '../../../rules/*.yaml');
+const METRIC = 'task_event_loop_blocked_seconds';
+const marks = (text: string, isSet = false) =>
+  blockMarks(parseRuleFile(text, 'r.yaml', compile).groups, { threshold: 1000, isSet });
 
-function group(...exprs: (string | [string, number])[]): RuleGroup {
-  const rules = exprs.map((one) => {
-    const [expr, holdMs] = typeof one === 'string' ? [one, 0] : one;
-    return {
-      ...{ kind: 'alert', name: 'A', expr, expression: compile(expr), holdMs, keepFiringMs: 0 },
-      ...{ position: { line: 1, column: 1 }, labels: [], annotations: [] },
-    } as unknown as RuleGroup['rules'][number];
-  });
-  return { name: 'g', file: 'f', intervalMs: undefined, limit: 0, queryOffsetMs: 0, rules };
-}
+const rules = (...exprs: string[]) => `groups:
+  - name: g
+    rules:
+      - {record: 'taskwarden:threshold:two', expr: vector(2)}
+      - {record: three, expr: '3'}
+      - {record: computed, expr: max(task_active)}
+${exprs.map((expr) => `      - {alert: A, expr: '${expr}', for: 10s}\n`).join('')}`;
 
-const marks = (...exprs: (string | [string, number])[]): readonly number[] =>
-  blockMarks([group(...exprs)], { threshold: 1000, isSet: false });
-
-test('the bounds of rules about blocks are the lengths at which they are evaluated', () => {
-  assert.deepEqual(marks(`${M}{task_name="x"} > 0.2`), [200, 1000]);
-  assert.deepEqual(
-    marks(`max by (job) (${M}) >= 2`, `0.3 < ${M}`, `((${M})) > (5s)`),
-    [300, 1000, 2000, 5000],
-  );
-  assert.deepEqual(marks([`${M} > 0.2`, 500]), [200, 700, 1000], 'and when they have held for long enough');
-  assert.deepEqual(marks(`${M} > 0.2 and on () up > 3`), [200, 1000], 'those of other metrics are not');
+test('numbers, and thresholds that are numbers, with `for` after each', () => {
+  assert.deepEqual(marks(rules(`${METRIC} > 0.2`)), [200, 1000, 10_200]);
+  assert.deepEqual(marks(rules(`max(${METRIC}) > scalar(taskwarden:threshold:two)`)), [1000, 2000, 12_000]);
+  assert.deepEqual(marks(rules(`scalar(three) < ${METRIC}`)), [1000, 3000, 13_000]);
+  assert.deepEqual(marks(rules(`${METRIC} > scalar(computed)`, 'task_active > 4')), [1000]);
+  assert.deepEqual(marks(rules(`${METRIC} > 0.2`), true), [1000, 10_200]);
 });
 
-test('without a bound it is the threshold', () => {
-  for (const expr of ['up > 3', M, `${M} > 0`, `${M} > on () group_left () up`, `${M} == Inf`])
-    assert.deepEqual(marks(expr), [1000], expr);
-  assert.deepEqual(blockMarks([], { threshold: 1000, isSet: false }), [1000]);
-});
-
-test('a threshold that was set is the least', () => {
-  const groups = [group(`${M} > 0.2`, `${M} > 7`)];
-  assert.deepEqual(blockMarks(groups, { threshold: 3000, isSet: true }), [3000, 7000]);
+test('those of the shipped rules', () => {
+  const { groups } = loadRuleFiles([SHIPPED], compile);
+  assert.deepEqual(blockMarks(groups, { threshold: 1000, isSet: false }), [1000, 30_000]);
 });

@@ -149,6 +149,15 @@ test('labels of what rules record, in a circle too', () => {
   assert.deepEqual(lint(group(`${record('x:y', 'y:x')}${record('y:x', 'x:y{any="z"}')}`)), []);
 });
 
+test('idle-threshold: recorded, and in no expression of these files or the shipped ones', () => {
+  const threshold = 'taskwarden:threshold:busy';
+  const text = group(record(threshold, 'vector(1)'));
+  const found = [`4:13 idle-threshold: no rule asks for the threshold "${threshold}"`];
+  assert.deepEqual(lint(text), found);
+  assert.deepEqual(lint(text, { besides: group(alert(`task_active > scalar(${threshold})`)) }), []);
+  assert.deepEqual(lint(text, { besides: group(alert(`task_active > scalar(${threshold}_more)`)) }), found);
+});
+
 test('alert-fields: severity and summary', () => {
   const bare = '  - alert: A\n    expr: up == 0\n';
   assert.deepEqual(lint(group(bare)), [
