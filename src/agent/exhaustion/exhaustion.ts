@@ -23,6 +23,8 @@ const NEWS_SHARE = 0.02;
 const SILENT_MS = 120;
 /** How long the main thread may take to write its figures, ms: a full collection keeps it that long. */
 const ANSWER_MS = 2000;
+/** How long all else waits for its answer, ms. */
+const PATIENCE_MS = 200;
 
 /** Has the main thread write its figures and say which run it is busy with. */
 const QUESTION = {
@@ -123,12 +125,12 @@ export class Exhaustion {
     if (!mayBeNear || !isNews || this.#isAsking || inbox.closed || nowMs - this.#askedAt < FAST_MS) return;
     this.#isAsking = true;
     this.#askedAt = nowMs;
-    const expression = `(() => { const slot = globalThis[Symbol.for('taskwarden.slot')]?.(); ${WRITE_HEAP_FIGURES}; return slot })()`;
-    const params = { expression, returnByValue: true, silent: true };
-    void main.post<{ result?: { value?: unknown } }>('Runtime.evaluate', params, ANSWER_MS).then((answer) => {
-      this.#isAsking = false;
-      if (answer !== undefined) this.#answered(answer.result?.value);
-    });
+    void main
+      .post<{ result?: { value?: unknown } }>('Runtime.evaluate', QUESTION, ANSWER_MS)
+      .then((answer) => {
+        this.#isAsking = false;
+        if (answer !== undefined) this.#answered(answer.result?.value);
+      });
   }
 
   #answered(slot: unknown): void {
@@ -165,7 +167,8 @@ export class Exhaustion {
     passed = this.#set('data', memory.data, this.#dataLimit) || passed;
     const wasNear = this.#isNear;
     this.#isNear = [...this.#shares.values()].some((share) => share >= FIRST_MARK);
-    this.#traceGrowth(nowMs, memory.rss);
+    // What the main thread is about to say tells who is to be suspected of what has grown by now.
+    if (!this.#isAsking || nowMs - this.#askedAt >= PATIENCE_MS) this.#traceGrowth(nowMs, memory.rss);
     if (this.#isNear) this.#tellGrowth();
     else if (wasNear) this.#hideGrowth();
     if (passed) onMark();
