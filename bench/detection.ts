@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis } from '../test/helpers/redis.ts';
 import { measureCrashes } from './detection/crash.ts';
+import { measureMemory } from './detection/memory.ts';
 import type { Bench, BenchOptions } from './lib/bench.ts';
 import { startFixture } from './lib/child.ts';
 import { figure, type Measured } from './lib/figure.ts';
@@ -10,7 +11,7 @@ import { makeSnapshot } from './lib/snapshot.ts';
 import { quantile, spread } from './lib/stats.ts';
 import { SPANS, variants } from './lib/variants.ts';
 
-export const CASES = ['block', 'crash'] as const;
+export const CASES = ['block', 'crash', 'memory'] as const;
 const BLOCK_MS = 3000;
 const SETTLE_MS = 2000;
 /** An alert that has not come by then counts as missing. */
@@ -37,6 +38,7 @@ export const detection: Bench = async (options) => {
   const receiver = await startReceiver();
   const blocks: Block[] = [];
   let crashes: Awaited<ReturnType<typeof measureCrashes>> = { figures: [], notes: [] };
+  let memory: Awaited<ReturnType<typeof measureMemory>> = { figures: [], notes: [] };
   try {
     for (let round = 0; round < (wants('block') ? processes : 0); round++) {
       await neighbours.sample();
@@ -44,15 +46,17 @@ export const detection: Bench = async (options) => {
       blocks.push(...(await blockLoop(jobs, round, receiver, options)));
     }
     if (wants('crash')) crashes = await measureCrashes(options, receiver);
+    if (wants('memory')) memory = await measureMemory(options, receiver);
   } finally {
     await receiver.stop();
   }
-  const measured = [...(wants('block') ? judge(blocks) : []), ...crashes.figures];
+  const measured = [...(wants('block') ? judge(blocks) : []), ...crashes.figures, ...memory.figures];
   return {
     figures: measured.map((each) => figure('detection', each)),
     notes: [
       String(neighbours),
       ...crashes.notes,
+      ...memory.notes,
       wants('block')
         ? `${processes} worker processes, ${jobs} blocks of ${BLOCK_MS / 1000} s each, default threshold.`
         : '',
