@@ -171,9 +171,10 @@ export class Connections {
     connection.bytesRead = bytesRead;
     connection.bytesWritten = bytesWritten;
     if (connection.isCarrier) return;
-    const [first, ...others] = connection.users;
+    const { users } = connection;
+    const first = users[0];
     const payer = first === undefined ? connection.creator : first.payer;
-    if (payer === undefined || others.some((other) => other.payer !== payer)) {
+    if (payer === undefined || (users.length > 1 && users.some((other) => other.payer !== payer))) {
       this.#traffic.addBytes(this.#traffic.of(SHARED, this.#serverOf(connection)), read, written);
       return;
     }
