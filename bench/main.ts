@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CASES as ATTRIBUTION_CASES, attribution } from './attribution.ts';
 import { CASES as DETECTION_CASES, detection } from './detection.ts';
 import type { Bench } from './lib/bench.ts';
 import type { Figure } from './lib/figure.ts';
@@ -21,6 +22,7 @@ interface Entry {
 const BENCHES: Readonly<Record<string, Entry>> = {
   overhead: { run: overhead, cases: OVERHEAD_CASES, preload: true },
   detection: { run: detection, cases: DETECTION_CASES, preload: true },
+  attribution: { run: attribution, cases: ATTRIBUTION_CASES, preload: true },
   rules: { run: rules, cases: RULES_CASES, preload: false },
   queues: { run: queues, cases: QUEUES_CASES, preload: false },
 };

@@ -155,8 +155,7 @@ export class Pipeline {
     const { inbox } = this.#sources.add(offer);
     if (this.#timers.length > 0) return inbox;
     this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
-    const { main, thread } = this.#blocks;
-    this.#metering = new Metering(inbox, { registry: this.#registry, main, thread });
+    this.#metering = new Metering(inbox, { registry: this.#registry, main: this.#blocks.main });
     this.#every(this.#config.watch.interval, () => this.#watchOnce());
     const inboxes = () => this.#sources.all.map((source) => source.inbox);
     this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));

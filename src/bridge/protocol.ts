@@ -91,12 +91,10 @@ export const F64 = {
   spaces: 144,
   /** CPU time of the thread when the loop's times were read, ms; NaN where Node.js cannot tell. */
   threadCpuMs: 200,
-  /** Agent: part of the thread's busy time in which it was on a CPU and not waiting for one; 0 for unknown. */
-  cpuShare: 201,
   /** Agent: when it last found nothing to sample, ms of the writer's performance.now(). */
-  quietAt: 202,
+  quietAt: 201,
   /** When usedHeap was read, ms of the writer's performance.now(). */
-  heapReadAt: 203,
+  heapReadAt: 202,
 } as const;
 
 export const MAX_SPACES = 16;

@@ -26,7 +26,7 @@ export class Blocks {
   readonly maps: SourceMaps = new SourceMaps();
   readonly #options: BlocksOptions;
   readonly main: MainThread;
-  readonly thread: ThreadState = new ThreadState();
+  readonly #thread = new ThreadState();
   readonly #findings = new Findings();
   #held = 0;
 
@@ -38,7 +38,7 @@ export class Blocks {
   /** The inspector reaches the main thread alone. */
   watchdog(inbox: Inbox, isMain: boolean): Watchdog {
     const { registry, intervalMs, marks, onBlocked, onFree } = this.#options;
-    const { main, maps, thread } = this;
+    const [main, maps, thread] = [this.main, this.maps, this.#thread];
     return new Watchdog(inbox, {
       registry,
       marks,

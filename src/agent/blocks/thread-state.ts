@@ -18,21 +18,12 @@ export class ThreadState {
 
   /** Time that it has been on a CPU since its start, ms (source: Documentation/scheduler/sched-stats.rst). A few microseconds. */
   cpuMs(): number | undefined {
-    const ms = this.#schedstat(0);
-    return ms === 0 ? undefined : ms;
-  }
-
-  /** Time that it could have run since its start and waited for a CPU, ms. */
-  waitMs(): number | undefined {
-    return this.#schedstat(1);
-  }
-
-  #schedstat(field: 0 | 1): number | undefined {
     const fd = this.#fd;
     if (fd === undefined) return undefined;
     return attempt(() => {
       const length = readSync(fd, this.#buffer, 0, this.#buffer.length, 0);
-      return Number(this.#buffer.toString('latin1', 0, length).split(' ')[field]) / 1e6;
+      const ns = Number.parseInt(this.#buffer.toString('latin1', 0, length), 10);
+      return ns > 0 ? ns / 1e6 : undefined;
     });
   }
 

@@ -1,8 +1,6 @@
 import type { Inbox, RunRecord } from '../../bridge/inbox.ts';
 import type { Registry } from '../../store/registry.ts';
 import type { MainThread } from '../blocks/main-thread.ts';
-import type { ThreadState } from '../blocks/thread-state.ts';
-import { CpuShare } from './cpu-share.ts';
 import { HeapPeaks, type Peak } from './heap-peaks.ts';
 import { OffThread } from './off-thread.ts';
 import { Sampler } from './sampler.ts';
@@ -10,20 +8,17 @@ import { Sampler } from './sampler.ts';
 export interface MeteringOptions {
   readonly registry: Registry;
   readonly main: MainThread;
-  readonly thread: Pick<ThreadState, 'waitMs'>;
 }
 
 /** The agent's part of the meters: what costs the main thread less when it is done from here. */
 export class Metering {
   readonly #sampler: Sampler;
-  readonly #cpuShare: CpuShare;
   readonly #peaks: HeapPeaks;
   readonly #offThread: OffThread;
 
-  /** @param inbox of the main thread: the inspector, the system and the heap's readings all tell of that one alone */
-  constructor(inbox: Inbox, { registry, main, thread }: MeteringOptions) {
+  /** @param inbox of the main thread: the inspector reaches that one alone */
+  constructor(inbox: Inbox, { registry, main }: MeteringOptions) {
     this.#sampler = new Sampler(inbox, main);
-    this.#cpuShare = new CpuShare(inbox.shared, () => thread.waitMs());
     this.#peaks = new HeapPeaks(inbox, registry);
     this.#offThread = new OffThread(registry);
   }
@@ -31,7 +26,6 @@ export class Metering {
   /** To be called at every interval of the watchdog. @param nowMs monotonic */
   check(nowMs: number): void {
     this.#sampler.check();
-    this.#cpuShare.check();
     this.#peaks.check(nowMs);
   }
 

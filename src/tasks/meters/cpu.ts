@@ -6,6 +6,7 @@ import { type Cell, type Run, runStorage } from '../context.ts';
 import type { Tally } from '../tally.ts';
 import { Allocation } from './allocation.ts';
 import { Samples } from './samples.ts';
+import { LONG_SLICE_MS, Waiting } from './waiting.ts';
 
 export type CpuMode = 'auto' | 'exact' | 'sampled' | 'sync' | 'off';
 
@@ -42,8 +43,8 @@ const now = performance.now.bind(performance);
  * CPU time and longest block of each run.
  *
  * Exact mode looks at the async context whenever V8 continues a promise (`v8.promiseHooks`) and whenever Node.js calls
- * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out, and so is the
- * share of its time that the thread waits for a CPU.
+ * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out, and so is time that
+ * the thread waits for a CPU ({@link Waiting}).
  * Elsewhere only the part of a handler before its first await is timed by run, and the agent takes samples, which give each task its
  * CPU time ({@link Samples}).
  */
@@ -56,6 +57,7 @@ export class CpuMeter {
   readonly #samples: Samples | undefined;
   readonly #allocation: Allocation | undefined;
   #stopPromiseHook: (() => void) | undefined;
+  readonly #waiting = new Waiting();
   #last: Cell = this.#none;
   #lastMs = 0;
   #idleMs = 0;
@@ -65,8 +67,6 @@ export class CpuMeter {
   #debtMs = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #pausedUntil = 0;
-  /** See F64.cpuShare. */
-  #cpuShare = 1;
   /** Grows whenever exact metering is switched on or off. */
   epoch: number = 0;
 
@@ -131,7 +131,6 @@ export class CpuMeter {
    */
   check(nowMs: number, elapsedMs: number): void {
     const { f64 } = this.#shared;
-    this.#cpuShare = f64[F64.cpuShare]! || 1;
     f64[F64.unattributedMs] = Math.max(f64[F64.unattributedMs]!, this.#none.cpuMs);
     if (this.#mode !== 'exact') return;
     this.#allocation?.check(elapsedMs);
@@ -156,6 +155,7 @@ export class CpuMeter {
     this.epoch++;
     this.#debtMs = 0;
     this.#last = this.#none;
+    this.#waiting.reset();
     this.#lastMs = now();
     this.#idleMs = performance.nodeTiming.idleTime;
     this.#macrotasks.enable();
@@ -193,7 +193,10 @@ export class CpuMeter {
       this.#idleMs = idle;
     }
     const last = this.#last.ended ? this.#none : this.#last;
-    last.cpuMs += slice * this.#cpuShare;
+    if (slice < LONG_SLICE_MS) {
+      this.#waiting.charged(slice);
+      last.cpuMs += slice;
+    } else last.cpuMs += this.#waiting.without(slice);
     this.#allocation?.switched(last, slice);
     if (slice > last.blockMs) last.blockMs = slice;
     this.#last = cell;
@@ -203,11 +206,11 @@ export class CpuMeter {
   #openSamples(tally: Tally): Samples {
     return new Samples(this.#shared, {
       onTask: ({ taskId }, ms) => {
-        tally.add(taskId, 'cpu_sampled', ms * this.#cpuShare);
+        tally.add(taskId, 'cpu_sampled', ms);
         tally.add(taskId, 'cpu_samples', 1);
       },
       onRest: (ms) => {
-        this.#none.cpuMs += ms * this.#cpuShare;
+        this.#none.cpuMs += ms;
       },
     });
   }
@@ -230,8 +233,8 @@ export class CpuMeter {
     try {
       return call();
     } finally {
-      run.blockMs = now() - start;
-      run.cpuMs = run.blockMs * this.#cpuShare;
+      run.cpuMs = now() - start;
+      run.blockMs = run.cpuMs;
       i32[I32.current] = outer;
     }
   }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { AGENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
 import { type Run, runStorage } from '../context.ts';
+import { Waiting } from './waiting.ts';
 
 /** Where the agent finds the function that it has called by interrupts of the running JavaScript. */
 const SAMPLE = Symbol.for('taskwarden.sample');
@@ -21,6 +22,7 @@ export interface SamplesOptions {
 export class Samples {
   readonly #shared: Shared;
   readonly #options: SamplesOptions;
+  readonly #waiting = new Waiting();
   #lastMs = 0;
   #idleMs = 0;
   #isOn = false;
@@ -33,6 +35,7 @@ export class Samples {
   /** Asks the agent for samples. */
   start(): void {
     this.#isOn = true;
+    this.#waiting.reset();
     this.#lastMs = now();
     this.#idleMs = performance.nodeTiming.idleTime;
     (globalThis as { [SAMPLE]?: () => void })[SAMPLE] = () => this.#take();
@@ -55,13 +58,15 @@ export class Samples {
   #take(): void {
     const at = now();
     const idle = performance.nodeTiming.idleTime;
-    const busy = Math.max(0, at - this.#lastMs - (idle - this.#idleMs));
+    const seeming = Math.max(0, at - this.#lastMs - (idle - this.#idleMs));
+    const busy = this.#waiting.without(seeming);
+    const waited = seeming - busy;
     // Times at which nothing ran are samples as well, taken by the agent alone.
     const since = Math.max(this.#lastMs, this.#shared.f64[F64.quietAt]!);
     this.#lastMs = at;
     this.#idleMs = idle;
     const run = runStorage.getStore();
-    const ms = run === undefined || run.ended ? 0 : Math.max(0, at - since);
+    const ms = run === undefined || run.ended ? 0 : Math.max(0, at - since - waited);
     if (ms > 0) this.#options.onTask(run!, ms);
     this.#options.onRest(busy - ms);
   }

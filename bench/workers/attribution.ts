@@ -1,0 +1,182 @@
+/**
+ * Seven types of tasks that share one event loop and know what they use. Reports, for each concurrency of BENCH_CONCURRENCY, how much
+ * work every run did, in units of about 1 ms; then, with BENCH_ALLOCATION, what five types allocated.
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { report } from './report.js';
+
+type Handler = (run: { units: number }, scale: number) => Promise<unknown>;
+type MakeTask = <F extends (...args: never[]) => unknown>(name: string, handler: F, options: object) => F;
+
+const { BENCH_INDEX, BENCH_URL, BENCH_REDIS_PORT, BENCH_CONCURRENCY, BENCH_MS, BENCH_ALLOCATION_MS } =
+  process.env;
+const { task } = (await import(BENCH_INDEX!)) as { task: MakeTask };
+const redis = new Redis({ host: '127.0.0.1', port: Number(BENCH_REDIS_PORT) });
+await redis.set('key', 'x'.repeat(200));
+
+/** Calls of each type that tell what it costs beside its own work. */
+const CALIBRATION_MS = 200;
+
+/** Typed, so that V8 has no reason to compile the loop anew. */
+const state = new Int32Array([1]);
+/** Iterations that take about 1 ms here; what they take exactly is told by the thread's CPU time in the end. */
+const PER_MS = perMs();
+
+/** Work of a known amount: time would go on while the thread waits for a CPU. */
+function work(iterations: number): void {
+  let value = state[0]!;
+  for (let i = 0; i < iterations; i++) value = (Math.imul(value, 1_103_515_245) + 12_345) | 0;
+  state[0] = value;
+}
+
+function perMs(): number {
+  for (let i = 0; i < 2000; i++) work(10_000 + i);
+  let most = 0;
+  for (let round = 0; round < 20; round++) {
+    const start = performance.now();
+    work(1_000_000);
+    most = Math.max(most, 1_000_000 / (performance.now() - start));
+  }
+  return most;
+}
+
+function spin(run: { units: number }, ms: number): void {
+  work(Math.round(ms * PER_MS));
+  run.units += ms;
+}
+
+/** One helper for all that await it: by the stack its work belongs to nobody. */
+async function shared(run: { units: number }, ms: number): Promise<void> {
+  await null;
+  spin(run, ms);
+  await null;
+}
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  async microtasks(run, scale) {
+    for (let i = 0; i < 20; i++) {
+      await null;
+      spin(run, 0.2 * scale);
+    }
+  },
+  async timers(run, scale) {
+    for (let i = 0; i < 4; i++) {
+      await sleep(2);
+      spin(run, 1.5 * scale);
+    }
+  },
+  async fs(run, scale) {
+    for (let i = 0; i < 3; i++) {
+      await readFile(import.meta.filename);
+      spin(run, 0.8 * scale);
+    }
+  },
+  async fetch(run, scale) {
+    for (let i = 0; i < 2; i++) {
+      // A server may close a connection that has been idle just when it is used again.
+      await fetch(BENCH_URL!).then(
+        (response) => response.text(),
+        () => '',
+      );
+      spin(run, 2.5 * scale);
+    }
+  },
+  async socket(run, scale) {
+    for (let i = 0; i < 6; i++) {
+      await redis.get('key');
+      spin(run, 0.5 * scale);
+    }
+  },
+  async helper(run, scale) {
+    for (let i = 0; i < 5; i++) {
+      await shared(run, 0.4 * scale);
+      await turn();
+    }
+  },
+  async idle() {
+    await sleep(20);
+  },
+};
+const NAMES = Object.keys(HANDLERS);
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What a run of each type costs beside its own work, ms of CPU, alone on the thread. */
+async function calibrate(): Promise<Record<string, number>> {
+  const costs: Record<string, number> = {};
+  for (const [name, handler] of Object.entries(HANDLERS)) {
+    const call = task('calibration', handler, { queue: 'calibration' });
+    for (let i = 0; i < 20; i++) await call({ units: 0 }, 0);
+    const [start, cpu] = [performance.now(), threadMs()];
+    let n = 0;
+    for (; performance.now() - start < CALIBRATION_MS; n++) await call({ units: 0 }, 0);
+    costs[name] = (threadMs() - cpu) / n;
+  }
+  return costs;
+}
+
+async function load(concurrency: number): Promise<void> {
+  const queue = `c${concurrency}`;
+  let count = 0;
+  const calls = NAMES.map((name) => {
+    const jobId = (_run: unknown, _scale: number, id: number): string => `${queue}-${id}`;
+    const handler = async (run: { units: number }, scale: number, _id: number) => HANDLERS[name]!(run, scale);
+    return task(name, handler, { queue, jobId });
+  });
+  const spun: [type: number, id: number, ms: number][] = [];
+  const end = performance.now() + Number(BENCH_MS);
+  const before = threadMs();
+  const loop = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const id = count++;
+      const type = id % calls.length;
+      const run = { units: 0 };
+      await calls[type]!(run, 0.3 + 1.7 * Math.random(), id);
+      spun.push([type, id, Number(run.units.toFixed(4))]);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, loop));
+  report('runs', { concurrency, spun, threadMs: threadMs() - before });
+}
+
+/** Chunks that a run of each type allocates. */
+const CHUNKS = [1, 5, 20, 60, 250];
+const CHUNK = 50;
+let sink: unknown;
+
+async function allocate(): Promise<void> {
+  const chunks = CHUNKS.map(() => 0);
+  const calls = CHUNKS.map((count, type) =>
+    task(
+      `allocates-${type}`,
+      async () => {
+        for (let i = 0; i < count; i++) {
+          sink = Array.from({ length: CHUNK }, (_, at) => ({ at, text: `${at}`, more: [at] }));
+          chunks[type]!++;
+          await (i % 8 === 0 ? turn() : null);
+        }
+      },
+      { queue: 'allocation' },
+    ),
+  );
+  const end = performance.now() + Number(BENCH_ALLOCATION_MS);
+  let next = 0;
+  const loop = async (): Promise<void> => {
+    while (performance.now() < end) await calls[next++ % calls.length]!();
+  };
+  await Promise.all(Array.from({ length: 40 }, loop));
+  report('allocated', { chunks, sink: typeof sink });
+}
+
+// What begins together with the process is not part of it.
+await sleep(1500);
+report('costs', { names: NAMES, costs: await calibrate() });
+for (const concurrency of (BENCH_CONCURRENCY ?? '').split(',').filter(Boolean).map(Number))
+  await load(concurrency);
+if (Number(BENCH_ALLOCATION_MS) > 0) await allocate();
+redis.disconnect();
