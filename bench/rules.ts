@@ -3,11 +3,18 @@ import { installedPrometheus } from '../test/helpers/prometheus.ts';
 import type { Bench } from './lib/bench.ts';
 import { figure, type Measured } from './lib/figure.ts';
 import { Neighbours } from './lib/machine.ts';
-import { measureApi, measureEach, measureGrowth, measureMemory, measureTicks } from './rules/alone.ts';
+import {
+  measureApi,
+  measureEach,
+  measureGrowth,
+  measureMemory,
+  measureShipped,
+  measureTicks,
+} from './rules/alone.ts';
 import { measureAgainst } from './rules/compared.ts';
 import { RULES } from './rules/mix.ts';
 
-export const CASES = ['tick', 'each', 'memory', 'growth', 'api', 'prometheus'] as const;
+export const CASES = ['tick', 'shipped', 'each', 'memory', 'growth', 'api', 'prometheus'] as const;
 
 /** What 200 rules over 2,000 series of a quarter of an hour at a step of 5 s cost the agent's thread, and a Prometheus. */
 export const rules: Bench = async (options) => {
@@ -22,6 +29,7 @@ export const rules: Bench = async (options) => {
   await neighbours.sample();
   if (wanted('tick'))
     measured.push(...(await measureTicks(options.rounds ?? (options.quick ? 1 : 5), options)));
+  if (wanted('shipped')) add(await measureShipped(options));
   if (wanted('each')) add(await measureEach(options));
   if (wanted('memory')) measured.push(...(await measureMemory(options)));
   await neighbours.sample();

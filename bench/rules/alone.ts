@@ -6,6 +6,8 @@ import { RULES } from './mix.ts';
 import { SERIES_PER_TASK } from './series.ts';
 import { doWork, TASKS } from './work.ts';
 
+/** Tasks whose series, with those of their queues and worker, are about 2,000. */
+const OWN_TASKS = 14;
 const atMost = (value: number): Goal => ({ value, better: 'lower' });
 
 /** Ticks of 200 rules over 2,000 series, one after the other: the median over the rounds of each round's quantile. */
@@ -27,6 +29,35 @@ export async function measureTicks(rounds: number, options: BenchOptions): Promi
     row('tick_cpu_p50_ms', 'cpu', 0.5),
     row('insert_p50_ms', 'insert', 0.5),
   ];
+}
+
+/** Ticks of the shipped rules over about 2,000 series of the agent's own metrics. */
+export async function measureShipped(
+  options: BenchOptions,
+): Promise<{ figures: Measured[]; notes: string[] }> {
+  const ticks = options.quick ? 60 : 400;
+  options.progress('rules, the shipped ones');
+  const report = await doWork({ work: 'shipped', tasks: OWN_TASKS, ticks }, options);
+  const row = (metric: string, field: string, q: number, goal?: Goal): Measured => {
+    return {
+      case: 'shipped',
+      metric,
+      unit: 'ms',
+      value: quantile(report[field] as number[], q),
+      n: ticks,
+      goal,
+    };
+  };
+  return {
+    figures: [
+      row('shipped_tick_p50_ms', 'wall', 0.5, atMost(5)),
+      row('shipped_tick_p99_ms', 'wall', 0.99, atMost(15)),
+      row('shipped_tick_cpu_p50_ms', 'cpu', 0.5),
+    ],
+    notes: [
+      `shipped: every rule that comes with the package over ${report.series} series of ${OWN_TASKS} tasks.`,
+    ],
+  };
 }
 
 /** Each rule alone over metrics of 2,000 series each, its histograms of 12,000: the slowest by its median. */

@@ -25,12 +25,18 @@ export class Engine {
   readonly #memo = new Memo();
   readonly #errors: string[] = [];
 
-  constructor(tasks: number, copies: number) {
-    this.#series = syntheticSeries(tasks);
+  /** @param of other series and rules than the made-up ones of {@link syntheticSeries} and {@link ruleFile} */
+  constructor(
+    tasks: number,
+    copies: number,
+    of?: { series: readonly SyntheticSeries[]; groups: readonly RuleGroup[] },
+  ) {
+    this.#series = of?.series ?? syntheticSeries(tasks);
     this.#values = new Float64Array(this.#series.length);
     this.store = new SeriesStore({ maxSeries: this.#series.length + ROOM, maxTicks: RETENTION_TICKS });
-    const { groups, errors } = parseRuleFile(ruleFile(copies), 'bench.yaml', compile);
-    if (errors[0] !== undefined) throw errors[0];
+    const made = parseRuleFile(of === undefined ? ruleFile(copies) : '', 'bench.yaml', compile);
+    if (made.errors[0] !== undefined) throw made.errors[0];
+    const groups = of?.groups ?? made.groups;
     this.groups = groups;
     this.#rules = createRuleManager({
       groups,

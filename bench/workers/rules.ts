@@ -4,9 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import type { Expression } from '../../src/promql/promql.ts';
+import { compile, type Expression } from '../../src/promql/promql.ts';
+import { loadRuleFiles } from '../../src/rules/load.ts';
+import { shippedRules } from '../../src/rules/shipped.ts';
 import { ALL_SERIES, ask, QUERIES, serveApi } from '../rules/api.ts';
 import { Engine, RETENTION_TICKS } from '../rules/engine.ts';
+import { ownSeries } from '../rules/own-series.ts';
 import { STEP_MS } from '../rules/series.ts';
 
 const { BENCH_WORK, BENCH_TASKS, BENCH_COPIES, BENCH_TICKS } = process.env;
@@ -17,20 +20,13 @@ const report = (event: string, fields: object): void => parentPort?.postMessage(
 const WORK: Readonly<Record<string, () => void | Promise<void>>> = {
   /** Tick after tick without a pause: wall and CPU time of each in ms, and of its insertion. */
   ticks() {
-    const engine = new Engine(tasks, copies);
-    engine.fill(START);
-    const [wall, cpu, insert]: [number[], number[], number[]] = [[], [], []];
-    for (let tick = 0; tick < ticks; tick++) {
-      const t = START + tick * STEP_MS;
-      engine.prepare(t);
-      const [began, cpuBegan] = [performance.now(), threadCpuMs()];
-      engine.insert(t);
-      insert.push(performance.now() - began);
-      engine.evaluate(t);
-      wall.push(performance.now() - began);
-      cpu.push(threadCpuMs() - cpuBegan);
-    }
-    report('done', { wall, cpu, insert, series: engine.store.size, ...engine.alerts() });
+    ticksOf(new Engine(tasks, copies));
+  },
+
+  /** The same with the shipped rules over the agent's own metrics. */
+  shipped() {
+    const { groups } = loadRuleFiles([shippedRules()], compile);
+    ticksOf(new Engine(tasks, copies, { series: ownSeries(tasks), groups }));
   },
 
   /** Ticks at their real times, until killed: CPU of the whole process, its collector's threads included, per tick. */
@@ -97,6 +93,22 @@ const WORK: Readonly<Record<string, () => void | Promise<void>>> = {
     await delay(600_000);
   },
 };
+
+function ticksOf(engine: Engine): void {
+  engine.fill(START);
+  const [wall, cpu, insert]: [number[], number[], number[]] = [[], [], []];
+  for (let tick = 0; tick < ticks; tick++) {
+    const t = START + tick * STEP_MS;
+    engine.prepare(t);
+    const [began, cpuBegan] = [performance.now(), threadCpuMs()];
+    engine.insert(t);
+    insert.push(performance.now() - began);
+    engine.evaluate(t);
+    wall.push(performance.now() - began);
+    cpu.push(threadCpuMs() - cpuBegan);
+  }
+  report('done', { wall, cpu, insert, series: engine.store.size, ...engine.alerts() });
+}
 
 /** The client's side of the work `api`. */
 async function askThread(url: string, queries: readonly string[], t: number): Promise<void> {
