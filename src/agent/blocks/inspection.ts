@@ -9,6 +9,8 @@ import type { ThreadState } from './thread-state.ts';
 const MOST_MS = 3_600_000;
 /** A sleeping thread that answers is paused by a debugger, unless it is one of ours; how long it may take to say so, ms. */
 const PAUSED_MS = 1000;
+const ASLEEP_MS = 600;
+const ASLEEP_STEP_MS = 50;
 
 /** What is known of a block while it lasts. */
 export interface Seen {
@@ -56,10 +58,16 @@ export class Inspection {
    * @param cpuMs CPU time of the thread since then
    */
   async see(waitMs: number, lagMs: number, cpuMs: number | undefined): Promise<Seen> {
-    const left = this.#asked + waitMs - performance.now();
-    if (this.#look === undefined && left > 0)
-      await Promise.race([this.#answer, sleep(left, undefined, { ref: false })]);
     const { thread, heapLimit } = this.#options;
+    const began = performance.now();
+    const hasChild = (): boolean => thread.hasChildSince(lagMs + performance.now() - began);
+    await this.#wait(waitMs);
+    // One that sleeps for no child may be paused, and slow to say so on a machine that is busy.
+    const isAsleep = (): boolean => this.#look === undefined && thread.state() === 'S' && !hasChild();
+    for (let ms = waitMs; ms < ASLEEP_MS && isAsleep(); ) {
+      ms += ASLEEP_STEP_MS;
+      await this.#wait(ms);
+    }
     const state = thread.state();
     const look = this.#look;
     const kind = classify({
@@ -69,10 +77,17 @@ export class Inspection {
       answered: look !== undefined,
       // One that runs is not, and to ask is dear.
       paused: state === 'S' && look !== undefined && (await this.#isPaused()),
-      hasChild: look === undefined && thread.hasChildSince(lagMs),
+      hasChild: look === undefined && hasChild(),
       heapShare: look?.heap === undefined ? undefined : look.heap / heapLimit,
     });
     return { kind, slot: look?.slot, stack: look?.stack ?? '', cpuMs };
+  }
+
+  /** For the answer, until so long after the question. */
+  async #wait(ms: number): Promise<void> {
+    const left = this.#asked + ms - performance.now();
+    if (this.#look === undefined && left > 0)
+      await Promise.race([this.#answer, sleep(left, undefined, { ref: false })]);
   }
 
   /** A session that switches the debugger on while the thread is paused is told so. It does not end the pause. */
