@@ -20,8 +20,8 @@ interface Runs {
   readonly concurrency: number;
   /** Type, number, and work of each run, in units of about 1 ms. */
   readonly spun: readonly (readonly [type: number, id: number, units: number])[];
-  /** CPU time of the thread meanwhile. */
-  readonly threadMs: number;
+  /** CPU time of a unit. */
+  readonly unitMs: number;
 }
 
 export interface Measurements {
@@ -93,12 +93,10 @@ async function judgeCpu(mode: Mode, child: Child, sink: OtlpSink): Promise<Measu
   const costs = names.map((name) => (told.costs as Record<string, number>)[name]!);
   const figures: Measured[] = [];
   const ratios: string[] = [];
-  for (const { concurrency, spun, threadMs } of child.reports.filter(
+  for (const { concurrency, spun, unitMs } of child.reports.filter(
     ({ event }) => event === 'runs',
   ) as unknown as Runs[]) {
     const queue = `c${concurrency}`;
-    const unitMs =
-      (threadMs - sum(spun.map(([type]) => costs[type]!))) / sum(spun.map(([, , units]) => units));
     const truths = names.map((_, type) => {
       const own = spun.filter((run) => run[0] === type);
       return unitMs * sum(own.map(([, , units]) => units)) + own.length * costs[type]!;

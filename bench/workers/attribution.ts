@@ -2,6 +2,7 @@
  * Seven types of tasks that share one event loop and know what they use. Reports, for each concurrency of BENCH_CONCURRENCY, how much
  * work every run did, in units of about 1 ms; then, with BENCH_ALLOCATION, what five types allocated.
  */
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -18,33 +19,32 @@ await redis.set('key', 'x'.repeat(200));
 
 /** Calls of each type that tell what it costs beside its own work. */
 const CALIBRATION_MS = 200;
+/** Units of work before and after each load. */
+const UNITS = 100;
 
-/** Typed, so that V8 has no reason to compile the loop anew. */
-const state = new Int32Array([1]);
-/** Iterations that take about 1 ms here; what they take exactly is told by the thread's CPU time in the end. */
+const CHUNK_OF_WORK = Buffer.alloc(32_768);
+/** Chunks that take about 1 ms here; what they take exactly is told by the thread's CPU time. */
 const PER_MS = perMs();
 
-/** Work of a known amount: time would go on while the thread waits for a CPU. */
-function work(iterations: number): void {
-  let value = state[0]!;
-  for (let i = 0; i < iterations; i++) value = (Math.imul(value, 1_103_515_245) + 12_345) | 0;
-  state[0] = value;
+/** Work of a known amount: time would go on while the thread waits for a CPU, and V8 compiles a loop of ours anew when it likes. */
+function work(chunks: number): void {
+  for (let i = 0; i < chunks; i++) hash('sha1', CHUNK_OF_WORK, 'buffer');
 }
 
 function perMs(): number {
-  for (let i = 0; i < 2000; i++) work(10_000 + i);
   let most = 0;
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 50; round++) {
     const start = performance.now();
-    work(1_000_000);
-    most = Math.max(most, 1_000_000 / (performance.now() - start));
+    work(20);
+    most = Math.max(most, 20 / (performance.now() - start));
   }
   return most;
 }
 
 function spin(run: { units: number }, ms: number): void {
-  work(Math.round(ms * PER_MS));
-  run.units += ms;
+  const chunks = Math.round(ms * PER_MS);
+  work(chunks);
+  run.units += chunks / PER_MS;
 }
 
 /** One helper for all that await it: by the stack its work belongs to nobody. */
@@ -106,6 +106,14 @@ function threadMs(): number {
   return (user + system) / 1000;
 }
 
+/** CPU time of a unit of work, ms: other threads of the same core make it longer. */
+function unitMs(): number {
+  const before = threadMs();
+  const chunks = Math.round(UNITS * PER_MS);
+  work(chunks);
+  return ((threadMs() - before) * PER_MS) / chunks;
+}
+
 /** What a run of each type costs beside its own work, ms of CPU, alone on the thread. */
 async function calibrate(): Promise<Record<string, number>> {
   const costs: Record<string, number> = {};
@@ -129,8 +137,8 @@ async function load(concurrency: number): Promise<void> {
     return task(name, handler, { queue, jobId });
   });
   const spun: [type: number, id: number, ms: number][] = [];
+  const before = unitMs();
   const end = performance.now() + Number(BENCH_MS);
-  const before = threadMs();
   const loop = async (): Promise<void> => {
     while (performance.now() < end) {
       const id = count++;
@@ -141,7 +149,7 @@ async function load(concurrency: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: concurrency }, loop));
-  report('runs', { concurrency, spun, threadMs: threadMs() - before });
+  report('runs', { concurrency, spun, unitMs: (before + unitMs()) / 2 });
 }
 
 /** Chunks that a run of each type allocates. */
