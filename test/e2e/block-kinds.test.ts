@@ -69,7 +69,7 @@ test('an alert tells what kind of block it is, and its end how long it was', asy
     const { attributes: end } = await sink.waitFor(() => alerts('kinds', 'resolved')[n], LIMIT_MS);
     const whole = Number(end['taskwarden.block.duration']);
     // Those that are not told to end last at least half as long as they are told, however badly that is known.
-    const least = way === 'wait' ? 2.4 : way === 'native' ? 0.7 : so;
+    const least = way === 'wait' ? 1.5 : way === 'native' ? 0.7 : so;
     assert.ok(whole >= least && whole >= so, `${way} lasted ${whole} s`);
     assert.equal(end['taskwarden.block.count'], 1);
     assert.equal(end['taskwarden.block.class'], expected, way);
