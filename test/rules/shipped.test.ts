@@ -184,14 +184,14 @@ for (const { file, alert } of alertsOf(groups)) {
     });
 
     test('has its thresholds in its section', () => {
-      const used = nodes.flatMap((node) => (node.kind === 'selector' && node.name) || []);
-      const own = [...new Set(used.filter((name) => thresholds.has(name)))];
+      const namesakes = alerts.filter(({ name }) => name === alert.name).map(({ expr }) => expr);
+      const own = new Set(namesakes.join().match(/taskwarden:threshold:\w+/g) ?? []);
       const [line = ''] = section(DOCS, alert.name)?.match(/^- \*\*To change:\*\* [^-]*$/m) ?? [];
       const told = [...line.matchAll(/`(\w+)` \(([\d.]+)\)/g)].map(([, name, value]) => [
         name,
         Number(value),
       ]);
-      const wanted = own.map((name) => [name.slice(THRESHOLD_PREFIX.length), thresholds.get(name)]);
+      const wanted = [...own].map((name) => [name.slice(THRESHOLD_PREFIX.length), thresholds.get(name)]);
       assert.deepEqual(told, wanted);
     });
   });
