@@ -13,6 +13,8 @@ export type Variant =
   | 'leak10k'
   | 'cache2m'
   | 'cache8m'
+  | 'cache20m'
+  | 'leak50k+cache20m'
   | 'none';
 
 /** One line of output. */
@@ -21,6 +23,8 @@ export interface Row {
   seconds: number;
   /** By task. */
   estimates: Record<string, RetainedEstimate>;
+  /** Tasks of which it is certain. */
+  confirmed: string[];
   /** Whether growth was reported that no task is blamed for. */
   growth: boolean;
   collections: number;
@@ -44,7 +48,7 @@ function next(): number {
 const kept: unknown[] = [];
 const cached: unknown[] = [];
 const leakBytes = variant.startsWith('leak50k') ? 50_000 : variant === 'leak10k' ? 10_000 : 0;
-const cacheBytes = Number(/cache(\d)m/.exec(variant)?.[1] ?? 0) * 1e6;
+const cacheBytes = Number(/cache(\d+)m/.exec(variant)?.[1] ?? 0) * 1e6;
 
 /** An array of doubles of about this size on the heap. */
 function block(bytes: number): number[] {
@@ -163,7 +167,10 @@ function heartbeat(): void {
 function say(last: boolean): void {
   const estimates = [...estimator.estimates()];
   const growth = estimator.unattributed() !== undefined;
-  const now = `${estimates.map(([task]) => task).join()} ${growth}`;
+  const confirmed = [...estimator.findings()].flatMap(([task, { state }]) =>
+    state === 'confirmed' ? task : [],
+  );
+  const now = `${estimates.map(([task]) => task).join()} ${confirmed.join()} ${growth}`;
   if (now === said && !last) return;
   said = now;
   const seconds = performance.now() / 1000;
@@ -171,6 +178,7 @@ function say(last: boolean): void {
   const row = {
     seconds,
     estimates: Object.fromEntries(estimates),
+    confirmed,
     growth,
     collections,
     pausedShare,

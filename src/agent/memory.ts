@@ -1,11 +1,16 @@
 import { GcBudget } from '../attribution/gc-budget.ts';
-import { GrowthEstimator } from '../attribution/growth.ts';
+import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { Inbox } from '../bridge/inbox.ts';
-import { F64, I32, type TaskKey } from '../bridge/protocol.ts';
+import { F64, I32, MAX_SPACES, type TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
+import { Leaks } from './leaks.ts';
 
 const RUNS_BETWEEN = 5;
+/** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
+const EXACT = { minSamples: 8 };
+/** The process grows and shrinks for reasons of its own: fragments, stacks, caches of libraries. */
+const RSS = { minSamples: 16, minGrowthBytes: 32 * 1024 * 1024 };
 
 /** Which task leaves memory behind: asks for full collections within a budget, and reads their results. */
 export class Memory {
@@ -13,8 +18,9 @@ export class Memory {
   readonly #registry: Registry;
   readonly #ingest: Ingest;
   readonly #budget: GcBudget | undefined;
-  /** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
-  readonly #growth = new GrowthEstimator({ minSamples: 8 });
+  readonly #heap: Leaks;
+  readonly #external: Leaks;
+  readonly #rss: Leaks;
   #finishedAtLast = 0;
   #named = new Map<string, TaskKey>();
 
@@ -23,6 +29,9 @@ export class Memory {
     this.#inbox = inbox;
     this.#registry = registry;
     this.#ingest = ingest;
+    this.#heap = new Leaks('heap', registry, EXACT);
+    this.#external = new Leaks('external', registry, EXACT);
+    this.#rss = new Leaks('rss', registry, RSS);
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 
@@ -36,18 +45,26 @@ export class Memory {
     if (this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) Atomics.store(i32, I32.gcAsked, asked + 1);
   }
 
-  /** A collection was done; `completed` runs are those that had ended before it. */
-  collected(nowMs: number, pauseMs: number, heapAfter: number): void {
+  /**
+   * A collection was done; `completed` runs are those that had ended before it.
+   *
+   * @param external bytes outside of the heap that V8 knows of
+   * @param rss resident bytes of the process
+   */
+  collected(nowMs: number, pauseMs: number, heapAfter: number, external: number, rss: number): void {
     this.#finishedAtLast = this.#ingest.finished;
     this.#budget?.record(nowMs, pauseMs, heapAfter);
-    this.#growth.observe({
-      usedHeapAfterMajorGc: heapAfter,
+    const tasks = new Map(this.#inbox.tasks.map((task) => [taskKeyText(task), task]));
+    const at = {
       completedByTask: this.#ingest.completed,
       inFlight: this.#inbox.active().length,
       timeMs: nowMs,
-    });
-    const estimates = this.#growth.estimates();
-    const tasks = new Map(this.#inbox.tasks.map((task) => [taskKeyText(task), task]));
+    };
+    const saw = (usedHeapAfterMajorGc: number): HeapObservation => ({ ...at, usedHeapAfterMajorGc });
+    this.#heap.observe(saw(heapAfter), tasks);
+    this.#external.observe(saw(external), tasks);
+    this.#rss.observe(saw(rss - this.#resident() - external), tasks);
+    const estimates = this.#heap.estimator.estimates();
     const named = new Map<string, TaskKey>();
     for (const [key, { bytesPerRun, lower }] of estimates) {
       const task = tasks.get(key);
@@ -62,5 +79,13 @@ export class Memory {
       this.#registry.remove('task.memory.retained.lower', taskAttributes(task));
     }
     this.#named = named;
+  }
+
+  /** Bytes of the heap's pages that are in memory, used or not, a second ago at most. */
+  #resident(): number {
+    const { f64 } = this.#inbox.shared;
+    let sum = 0;
+    for (let space = 0; space < MAX_SPACES; space++) sum += f64[F64.spaces + 3 * space + 2]!;
+    return sum;
   }
 }

@@ -138,8 +138,10 @@ export class Pipeline {
       ended: (from: Inbox) => this.#guard('ingest', () => this.#habits.ended(from)),
       span: (span: unknown) => this.#guard('export', () => this.#export((to) => to.span(span as SpanData))),
       queue: (seen: unknown) => this.#guard('queues', () => this.#queues.seen(seen as SeenQueue)),
-      collection: (pauseMs: number, heapAfter: number) =>
-        this.#guard('memory', () => this.#memory?.collected(monotonicMs(), pauseMs, heapAfter)),
+      collection: (pauseMs: number, heapAfter: number, external: number) =>
+        this.#guard('memory', () =>
+          this.#memory?.collected(monotonicMs(), pauseMs, heapAfter, external, process.memoryUsage.rss()),
+        ),
       unreadable: (error: unknown) =>
         this.#guard('inbox', () => {
           throw error;

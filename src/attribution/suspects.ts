@@ -7,6 +7,10 @@ export interface Suspect {
   readonly task: string;
   /** Bytes per run. */
   readonly retained: Coefficient;
+  /** Bytes that the samples have gained through it. */
+  readonly grown: number;
+  /** Tasks that explain the growth as well, as they always run together with it; with any of them nothing is established. */
+  readonly group: readonly string[];
 }
 
 export interface SuspectLimits {
@@ -38,13 +42,18 @@ export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[]
     );
     const retained = coefficient(beside, values, heap);
     if (retained === undefined || retained.value * values.at(-1)! < limits.minGrowthBytes) continue;
-    const rivals = candidates.filter((other) => !chosen.includes(other));
-    if (!holdsAgainst(rivals, beside, values, heap)) continue;
+    const rivals = candidates.filter(
+      (other) => !chosen.includes(other) && !holds(other, beside, values, heap),
+    );
+    const group = rivals.flatMap((rival) => rival.task ?? []);
+    // Against what is no task: growth with time, for one.
+    if (group.length < rivals.length) continue;
     // What would be said if there were no such task: it must add to that too.
-    const without = candidates.filter((other) => other !== candidate);
+    const without = candidates.filter((other) => other !== candidate && !rivals.includes(other));
     const instead = withAll(nuisance, select(nuisance, without, heap, limits.confidence));
     if ((coefficient(instead, values, heap)?.z ?? 0) < limits.confidence) continue;
-    if (goesOn(beside, values, heap)) suspects.push({ task, retained });
+    if (!goesOn(beside, values, heap)) continue;
+    suspects.push({ task, retained, grown: retained.value * values.at(-1)!, group });
   }
   return suspects;
 }
@@ -70,11 +79,9 @@ export function unexplainedGrowth(
   return goesOn(nuisance, columns.time, rest) ? slope.value : undefined;
 }
 
-function holdsAgainst(rivals: readonly Candidate[], beside: Basis, values: Column, heap: Column): boolean {
-  return rivals.every((rival) => {
-    const fit = coefficient(beside.with(rival.values), values, heap);
-    return fit !== undefined && fit.z >= RIVAL_CONFIDENCE;
-  });
+/** Whether the coefficient of `values` is still clear of 0 beside a rival. */
+function holds(rival: Candidate, beside: Basis, values: Column, heap: Column): boolean {
+  return (coefficient(beside.with(rival.values), values, heap)?.z ?? 0) >= RIVAL_CONFIDENCE;
 }
 
 /**

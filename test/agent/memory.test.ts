@@ -38,7 +38,7 @@ test('a collection is asked for after the warm-up, one at a time', () => {
   memory.check(60_000);
   assert.equal(asked(), 1, 'the last has not been answered');
   Atomics.store(i32, I32.gcDone, 1);
-  memory.collected(60_000, 10, 50 * MB);
+  memory.collected(60_000, 10, 50 * MB, 0, 100 * MB);
   memory.check(60_100);
   assert.equal(asked(), 1, 'the last has not been paid for');
   run(100);
@@ -65,7 +65,7 @@ test('a task that leaves memory behind gets an estimate, an innocent one beside 
     run(50 + ((round * 11) % 29), reports);
     heap += reports * leakPerReport;
     nowMs += 2000;
-    memory.collected(nowMs, 5, heap + ((round * 37) % 11) * 1000);
+    memory.collected(nowMs, 5, heap + ((round * 37) % 11) * 1000, 0, 100 * MB);
   };
   for (let round = 0; round < 40; round++) collect(50_000, round);
   const retained = taskValue(registry, 'task.memory.retained', REPORT)!;

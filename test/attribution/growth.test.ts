@@ -170,3 +170,49 @@ test('a heap without any noise, or without any change, breaks nothing', () => {
     if (lower !== undefined) assert.ok(Math.abs(lower - perRun) < 1);
   }
 });
+
+test('a leak is suspected first, and confirmed once it has gone on for long enough', () => {
+  const tasks = tenTasks({ 3: { retains: leak(50_000) } });
+  const estimator = new GrowthEstimator();
+  const states: string[] = [];
+  for (const observation of observations({ seed: 1, tasks, samples: 160, white: 60e3, slow: 60e3 })) {
+    estimator.observe(observation);
+    const finding = estimator.findings().get('task3');
+    if (finding !== undefined && states.at(-1) !== finding.state) states.push(finding.state);
+    for (const task of estimator.findings().keys()) assert.equal(task, 'task3');
+  }
+  assert.deepEqual(states, ['suspected', 'confirmed']);
+  assert.ok(Math.abs(estimator.findings().get('task3')!.bytesPerRun / 50_000 - 1) < 0.05);
+});
+
+test('a cache of 25 MB is never confirmed, whether it fills slowly or fast', () => {
+  for (const seed of SEEDS) {
+    for (const entry of [5e3, 50e3]) {
+      const estimator = new GrowthEstimator();
+      const tasks = tenTasks({ 9: { retains: cache(entry, 25e6) } });
+      for (const observation of observations({ seed, tasks, samples: 160, white: 60e3, slow: 60e3 })) {
+        estimator.observe(observation);
+        const states = [...estimator.findings().values()].map(({ state }) => state);
+        assert.ok(!states.includes('confirmed'), `seed ${seed}, ${entry} bytes an entry`);
+      }
+    }
+  }
+});
+
+test('a task that cannot be told from others is suspected with them, and never named', () => {
+  const tasks = tenTasks({ 3: { retains: leak(50_000) } });
+  const estimator = new GrowthEstimator();
+  let groups = 0;
+  for (const observation of observations({ seed: 1, tasks, samples: 80, white: 60e3, slow: 60e3 })) {
+    const completed = new Map(observation.completedByTask);
+    completed.set('twin', completed.get('task3')!);
+    estimator.observe({ ...observation, completedByTask: completed });
+    for (const [task, { group, state }] of estimator.findings()) {
+      assert.deepEqual([task, ...group].sort(), ['task3', 'twin']);
+      assert.equal(state, 'suspected');
+      groups++;
+    }
+  }
+  assert.ok(groups > 0);
+  assert.deepEqual([...estimator.estimates()], []);
+});
