@@ -10,6 +10,8 @@ const MOST_MS = 3_600_000;
 /** A sleeping thread that answers is paused by a debugger, unless it is one of ours; how long it may take to say so, ms. */
 const PAUSED_MS = 1000;
 const ASLEEP_MS = 600;
+/** The one way in which JavaScript sleeps. */
+const WAITING = 'at Atomics.wait ';
 const ASLEEP_STEP_MS = 50;
 
 /** What is known of a block while it lasts. */
@@ -75,8 +77,9 @@ export class Inspection {
       cpuMs,
       state,
       answered: look !== undefined,
-      // One that runs is not, and to ask is dear.
-      paused: state === 'S' && look !== undefined && (await this.#isPaused()),
+      // One that runs, or waits by itself, is not; to ask is dear, as the debugger is told of every module.
+      paused:
+        state === 'S' && look !== undefined && !look.stack.startsWith(WAITING) && (await this.#isPaused()),
       hasChild: look === undefined && hasChild(),
       heapShare: look?.heap === undefined ? undefined : look.heap / heapLimit,
     });
