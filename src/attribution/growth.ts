@@ -57,7 +57,7 @@ interface Standing {
   since: { samples: number; runs: number; grown: number } | undefined;
 }
 
-type Found = ReadonlyMap<string, Pick<Suspect, 'grown' | 'group'> & { estimate: RetainedEstimate }>;
+type Found = Map<string, Pick<Suspect, 'grown' | 'group'> & { estimate: RetainedEstimate }>;
 
 /**
  * Tells which tasks leave heap behind, from the heap after full collections and the number of finished runs.
@@ -124,14 +124,16 @@ export class GrowthEstimator {
   #look(): void {
     const all = this.#window.newest(Number.POSITIVE_INFINITY);
     const views = all.length >= RECENT * 1.5 ? [all, this.#window.newest(RECENT)] : [all];
-    const found = new Map<string, { estimate: RetainedEstimate } & Pick<Suspect, 'grown' | 'group'>>();
-    const ambiguous: typeof found = new Map();
+    const found: Found = new Map();
+    const ambiguous: Found = new Map();
     for (const view of views) {
       for (const { task, retained, grown, group } of findSuspects(view, this.#limits)) {
         const lower = retained.value - CONFIDENCE * retained.standardError;
         const into = group.length > 0 ? ambiguous : found;
+        // Which of a group comes first is chance: it is always told under the same name.
+        const [name = task, ...others] = [task, ...group].sort();
         const estimate = { bytesPerRun: retained.value, lower, samples: view.length };
-        if (!into.has(task)) into.set(task, { estimate, grown, group });
+        if (!into.has(name)) into.set(name, { estimate, grown, group: others });
       }
     }
     this.#stand(this.#standings, found);
