@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
 import http from 'node:http';
 import http2, { type ClientHttp2Session } from 'node:http2';
 import https from 'node:https';
 import net, { type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import tls from 'node:tls';
 import {
@@ -169,3 +172,49 @@ for (const [way, { kind, requests, use }] of Object.entries(WAYS)) {
     assert.equal(main.traffic('shared', port), undefined);
   });
 }
+
+test('TLS through a tunnel counts once, and the tunnel as a request to the proxy', async () => {
+  const port = await servers.open('https');
+  const proxy = http.createServer().on('connect', (_, client: Socket) => {
+    const server = net.connect(port, '127.0.0.1');
+    client.write('HTTP/1.1 200 OK\r\n\r\n');
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) socket.on('error', () => {});
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  // A test that fails half-way must not keep the process.
+  proxy.unref();
+  const proxyPort = (proxy.address() as net.AddressInfo).port;
+  const run = await main.run('one', async () => {
+    const asked = http.request({ port: proxyPort, host: '127.0.0.1', method: 'CONNECT', path: 'x:1' });
+    asked.end();
+    const [, below] = (await once(asked, 'connect')) as [unknown, Socket];
+    const socket = tls.connect({ socket: below, ...(PSK as object) });
+    await once(socket, 'secureConnect');
+    const options = { createConnection: () => socket } as https.RequestOptions;
+    await request(`https://127.0.0.1:${port}/body/9000`, options);
+    socket.destroy();
+  });
+  proxy.close();
+  const counts = await servers.counts(port);
+  const own = main.traffic('one', port)!;
+  assert.deepEqual([own.bytesIn, own.bytesOut, own.success], [counts.sent, counts.received, 1]);
+  // CONNECT and the handshake of TLS went to the proxy.
+  const tunnel = main.traffic('one', proxyPort)!;
+  assert.equal(tunnel.success, 1);
+  assert.ok(tunnel.bytesIn! < 5000, String(tunnel.bytesIn));
+  assert.equal(run.requests, 2);
+  assert.equal(run.bytesIn, own.bytesIn! + tunnel.bytesIn!);
+});
+
+test('a server on a Unix domain socket', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'taskwarden-')), 'http');
+  const server = http.createServer((_, response) => response.end('hello')).listen(path);
+  await once(server, 'listening');
+  const run = await main.run('one', () => request('http://localhost/', { socketPath: path, agent: false }));
+  server.close();
+  assert.equal(run.requests, 1);
+  const { success, bytesIn } = main.traffic('one', undefined)!;
+  assert.deepEqual([success, bytesIn], [1, run.bytesIn]);
+  assert.ok(run.bytesIn > 5);
+});
