@@ -1,3 +1,4 @@
+import { dependencies, leaks } from './harm.ts';
 import { firing, increase, maxBy, quantile, rate, series, sumBy, TASK, TASK_LEGEND } from './queries.ts';
 import type { DashboardSpec, PanelSpec } from './spec.ts';
 
@@ -225,5 +226,7 @@ export const tasks: DashboardSpec = {
         },
       ],
     },
+    dependencies,
+    leaks,
   ],
 };

@@ -9,6 +9,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   'task.outcome': ['success', 'failure'],
   'queue.state': ['ready', 'active', 'dead'],
   'task.retry': ['false', 'true'],
+  'task.dependency.outcome': ['success', 'server_error'],
 };
 
 /** Every combination of values of a metric's attributes; optional ones are also left out. */
