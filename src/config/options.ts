@@ -196,7 +196,8 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'cpu.budget': { kind: number(0, 1), about: 'Share of one core that exact CPU metering may cost.' },
   'watch.threshold': {
     kind: duration('20ms', '1h'),
-    about: 'How long the event loop must be blocked to be reported.',
+    about:
+      'How long the event loop must be blocked to be reported. Unless it is set, rules with smaller bounds are told earlier: see [rules.md](rules.md#blocked-event-loops).',
   },
   'watch.interval': {
     kind: duration('5ms', '10s'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve, resolve } from 'node:path';
 import { test } from 'node:test';
 import { blockMarks } from '../../../src/agent/blocks/marks.ts';
 import { compile } from '../../../src/promql/promql.ts';
@@ -29,4 +30,10 @@ test('numbers, and thresholds that are numbers, with `for` after each', () => {
 test('those of the shipped rules', () => {
   const { groups } = loadRuleFiles([SHIPPED], compile);
   assert.deepEqual(blockMarks(groups, { threshold: 1000, isSet: false }), [1000, 30_000]);
+});
+
+test('the rule of docs/rules.md is looked at as soon as it says', () => {
+  const docs = readFileSync(resolve(import.meta.dirname, '../../../docs/rules.md'), 'utf8');
+  const expr = /<!-- block-rule -->[^`]*```yaml\n(?:.*\n)*? *expr: (.*)\n/.exec(docs)?.[1];
+  assert.deepEqual(marks(expr!), [200, 1000]);
 });
