@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
 import type { Outbox } from '../bridge/outbox.ts';
 import { I32 } from '../bridge/protocol.ts';
 import { type CurrentRun, type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
@@ -61,8 +62,8 @@ export class Tasks {
   }
 
   /**
-   * A promise in the place of the handler's, which may fail before that. The handler begins in a microtask of its own, so that
-   * code of the caller's is not ended together with it.
+   * A promise in the place of the handler's, which may fail before that. The handler begins in a turn of the loop of its own, so that
+   * neither code of the caller's nor microtasks of others are lost with it when it is ended.
    */
   #guarded<T>(run: Run, call: () => T): Promise<T> {
     const begin = (): T => {
@@ -76,7 +77,18 @@ export class Tasks {
     };
     return new Promise((resolve, reject) => {
       run.reject = reject;
-      Promise.resolve().then(begin).then(resolve, reject);
+      const start = (): void => {
+        try {
+          const result = begin();
+          // Listened to at once: microtasks in between would be lost if another run were ended just then.
+          if (result instanceof Promise) result.then(resolve, reject);
+          else resolve(result);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      // Node.js bears the end of a promise's continuation, not that of a callback.
+      setImmediate(() => void Promise.resolve().then(start));
     });
   }
 

@@ -13,7 +13,7 @@ const LOOK_MS = 20;
 
 export interface RunActionsOptions {
   readonly inbox: Inbox;
-  readonly calls: Pick<MainCalls, 'call'>;
+  readonly calls: Pick<MainCalls, 'call' | 'callNow'>;
   /** Has the process take no more jobs, end those in flight, and end. */
   readonly restart: () => void;
 }
@@ -74,7 +74,10 @@ export class RunActions {
     const { calls, inbox } = this.#options;
     if (!this.#isThere(place)) return Promise.resolve('gone');
     const until = inbox.now() + ANSWER_MS;
-    return calls.call<Verdict>(what, [{ ...place, jobId: run.jobId }, until, reason], ANSWER_MS);
+    const parameters = [{ ...place, jobId: run.jobId }, until, reason];
+    return what === 'abort'
+      ? calls.call<Verdict>(what, parameters, ANSWER_MS)
+      : calls.callNow<Verdict>(what, parameters, ANSWER_MS);
   }
 
   #explain(verdict: Verdict | undefined, { place }: Target): ActionResult {

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { message, openPlace, outcome, type Place, worker } from '../fixtures/actions/workers.ts';
+import { endPrograms } from '../fixtures/faults/program.ts';
+
+const UNCHECKED = '--no-force-async-hooks-checks';
+/** Whether a continuation may be ended without it. */
+const FRAMES = Number(process.versions.node.split('.')[0]) >= 24;
+
+let place: Place;
+before(async () => {
+  place = await openPlace();
+});
+afterEach(endPrograms);
+after(() => place.end());
+
+for (const [task, nodeArgs] of [
+  ['spins-later', FRAMES ? [] : [UNCHECKED]],
+  ['spins-in-timer', [UNCHECKED]],
+] as const)
+  test(`terminate-run: ${task} fails as a job does, innocents finish, the process ends`, async () => {
+    const w = await worker(place, `terminate-${task}`, 'terminate-run', { nodeArgs });
+    const innocent = await w.add('innocent', { steps: 50 });
+    const job = await w.add(task);
+    const event = await w.action('terminate-run');
+    assert.equal(outcome(event), 'done', message(event));
+    const { state, why } = await w.result(job);
+    assert.equal(state, 'failed');
+    assert.match(why!, /^terminated by Taskwarden/);
+    assert.equal((await w.result(innocent)).state, 'completed');
+    assert.equal((await w.ended).code, 75);
+  });
+
+test('terminate-run: a loop in a callback is left alone where Node.js would crash', async () => {
+  const w = await worker(place, 'terminate-refused', 'terminate-run');
+  const job = await w.add('spins-in-timer');
+  const event = await w.action('terminate-run');
+  assert.equal(outcome(event), 'refused', message(event));
+  assert.match(message(event), /--no-force-async-hooks-checks/);
+  assert.equal(await job.getState(), 'active');
+});
+
+test('terminate-run: an application that listens to SIGTERM ends itself', async () => {
+  const nodeArgs = FRAMES ? [] : [UNCHECKED];
+  const w = await worker(place, 'terminate-own', 'terminate-run', { nodeArgs, env: { OWN_SIGTERM: '1' } });
+  await w.add('spins-later');
+  await w.line('told');
+  assert.equal((await w.ended).code, 0);
+});
+
+test('abort-run: the signal of BullMQ; a handler that looks at none is not called aborted', async () => {
+  const w = await worker(place, 'abort', 'abort-run');
+  const job = await w.add('waits');
+  assert.equal(outcome(await w.action('abort-run', job)), 'done');
+  assert.equal((await w.result(job)).why, 'aborted by Taskwarden: Waits');
+  w.tell('end');
+  assert.equal((await w.ended).code, 0);
+});
+
+test('exit: SIGKILL ends a process in an endless loop, after the grace', async () => {
+  const w = await worker(place, 'exit-kill', 'exit', { env: { TASKWARDEN_ACTIONS_GRACE: '300ms' } });
+  await w.add('stuck-spins');
+  assert.equal(outcome(await w.action('exit')), 'done');
+  assert.equal((await w.ended).signal, 'SIGKILL');
+});
+
+test('a dry run says what would have been done, to which run, and does nothing', async () => {
+  const w = await worker(place, 'dry', 'abort-run,exit', { env: { TASKWARDEN_ACTIONS_DRY_RUN: 'true' } });
+  const job = await w.add('waits');
+  await w.add('stuck');
+  const event = await w.action('abort-run');
+  assert.equal(outcome(event), 'dry_run');
+  assert.equal(message(event), `the signal of attempt 1 at waits of job ${job.id} would have been aborted`);
+  assert.equal(outcome(await w.action('exit')), 'dry_run');
+  assert.equal(await job.getState(), 'active');
+});
