@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { resolve, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { blockMarks } from '../../../src/agent/blocks/marks.ts';
 import { compile } from '../../../src/promql/promql.ts';
