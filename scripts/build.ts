@@ -3,6 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { compile } from '../src/promql/promql.ts';
+import { loadRuleFiles } from '../src/rules/load.ts';
+import { packRules } from '../src/rules/packed.ts';
+import { shippedRules } from '../src/rules/shipped.ts';
 import { notices } from './notices.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -47,6 +51,8 @@ const agent = await build({
   keepNames: true,
 });
 const cli = await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
+const { groups } = loadRuleFiles([shippedRules()], compile);
+writeFileSync(resolve(dist, 'rules.json'), packRules(groups));
 const inputs = [main, agent, cli].flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
 writeFileSync(resolve(root, 'THIRD-PARTY-NOTICES.txt'), notices(root, inputs));
 chmodSync(resolve(dist, 'cli.js'), 0o755);

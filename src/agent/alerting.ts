@@ -9,6 +9,7 @@ import { Memo } from '../promql/memo.ts';
 import { compile, type Expression } from '../promql/promql.ts';
 import { timeLimit } from '../promql/time-limit.ts';
 import { createRuleManager, type RuleManager } from '../rules/manager.ts';
+import { shippedGroups } from '../rules/shipped.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
@@ -26,8 +27,6 @@ export interface AlertingOptions {
   readonly runsFor: (labels: Labels) => RunReference[];
   /** Called for every change of an alert's state. */
   readonly onAlert: (transition: AlertTransition) => void;
-  /** Glob of the rule files that come with the package. */
-  readonly shippedRules: string;
   /** Where alerts outlive the process; without one they do not. */
   readonly state?: RuleState | undefined;
   /** Tells of rule files that were read again, or could not be. */
@@ -73,7 +72,7 @@ export class Alerting {
     const target = targetLabels(options.resource);
     this.#scraper = new Scraper(registry, this.#store, target);
     this.#files = new RuleFiles({
-      shipped: config.shippedRules ? [options.shippedRules] : [],
+      shipped: config.shippedRules ? shippedGroups(compile) : [],
       own: config.rules,
       cwd: config.cwd,
       registry,

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
@@ -189,7 +188,6 @@ export class Pipeline {
           ...this.#queues.runsFor(labels),
         ],
       onAlert: (transition) => this.#alert(transition),
-      shippedRules: shippedRules(),
       state: openRuleState(this.#config, this.#resource),
       say: (level, text) => {
         if (level === 'warn' || ['info', 'debug'].includes(this.#config.log.level)) this.#warn(text);
@@ -439,10 +437,4 @@ function beginAtZero(registry: Registry): void {
     registry.add('taskwarden.export.failures', { signal }, 0);
     for (const reason of DROP_REASONS) registry.add('taskwarden.telemetry.dropped', { signal, reason }, 0);
   }
-}
-
-/** The rules that come with the package: beside dist/ as beside src/. */
-function shippedRules(): string {
-  const up = import.meta.url.endsWith('.ts') ? '../../rules/' : '../rules/';
-  return `${fileURLToPath(new URL(up, import.meta.url))}*.yaml`;
 }

@@ -7,8 +7,9 @@ import type { Guard } from './guard.ts';
 import { RuleWatch } from './rule-watch.ts';
 
 export interface RuleFilesOptions {
-  /** Paths and globs: those that come with the package, which never change, and the user's. */
-  readonly shipped: readonly string[];
+  /** The groups that come with the package, which never change. */
+  readonly shipped: readonly RuleGroup[];
+  /** Paths and globs of the user's. */
   readonly own: readonly string[];
   readonly cwd: string;
   readonly registry: Registry;
@@ -31,7 +32,7 @@ export class RuleFiles {
   /** @throws TaskwardenError for a file that cannot be used */
   read(): readonly RuleGroup[] {
     const { shipped, own, cwd, registry, say, now } = this.#options;
-    const { groups, unmatched, idle } = loadRuleFiles([...shipped, ...own], compile, cwd);
+    const { groups, unmatched, idle } = loadRuleFiles(own, compile, cwd, shipped);
     for (const pattern of unmatched)
       if (!this.#unmatched.includes(pattern)) say('info', `rules: no file matches ${pattern}`);
     this.#unmatched = unmatched;

@@ -41,12 +41,19 @@ export interface LoadedRules {
 /**
  * Loads rule files by paths and globs (`*`, `?`, `[a-z]`, `**`), each file once, in the order given and sorted within a glob;
  * groups that record thresholds come first, see {@link settleThresholds}.
+ *
+ * @param before groups that are there already
  * @throws TaskwardenError the first error found: TASKWARDEN_FILE for a path that cannot be read, TASKWARDEN_YAML,
  * TASKWARDEN_RULE or TASKWARDEN_PROMQL with file, line and column for what is in it.
  */
-export function loadRuleFiles(patterns: readonly string[], compile: Compile, cwd = '.'): LoadedRules {
+export function loadRuleFiles(
+  patterns: readonly string[],
+  compile: Compile,
+  cwd = '.',
+  before: readonly RuleGroup[] = [],
+): LoadedRules {
   const { files, unmatched } = findRuleFiles(patterns, cwd);
-  const groups: RuleGroup[] = [];
+  const groups = [...before];
   for (const file of files) {
     const parsed = parseRuleFile(readRuleFile(file, cwd), file, compile);
     if (parsed.errors[0] !== undefined) throw parsed.errors[0];

@@ -51,7 +51,6 @@ function setup(rules: string, over: Partial<AlertingOptions> = {}) {
     guard: createGuard(registry, (text) => told.push(text)),
     runsFor: () => [],
     onAlert: (transition) => transitions.push(transition),
-    shippedRules: 'none/*.yaml',
     ...over,
   });
   const active = (value: number, task = 'send'): void =>

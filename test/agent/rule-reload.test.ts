@@ -55,7 +55,6 @@ function setup(rules: string, env: Record<string, string> = {}) {
     guard: createGuard(registry, (text) => assert.fail(text)),
     runsFor: () => [],
     onAlert: (transition) => transitions.push(transition),
-    shippedRules: 'none/*.yaml',
     say: (_, text) => {
       said.push(text);
       heard();
