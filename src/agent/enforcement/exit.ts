@@ -29,26 +29,35 @@ export class Exit {
   readonly action: Action = {
     plan: () => 'the process would have been sent SIGTERM',
     run: () => {
-      if (!this.#begin(this.#options.graceMs)) return refused('the process has been asked to end already');
+      const { graceMs } = this.#options;
+      if (!this.#begin()) return refused('the process has been asked to end already');
       // What the event says is known before the thread waits for its export.
-      setImmediate(() => this.#kill(process.pid, 'SIGTERM'));
-      return done(`SIGTERM is sent; SIGKILL follows after ${this.#options.graceMs / 1000} s`);
+      setImmediate(() => {
+        this.#killAfter(graceMs);
+        this.#kill(process.pid, 'SIGTERM');
+      });
+      return done(`SIGTERM is sent; SIGKILL follows after ${graceMs / 1000} s`);
     },
   };
 
   /** After code was ended by force: takes no more jobs, lets those in flight end, and ends. Further calls do nothing. */
   restart(): void {
     const { graceMs, calls } = this.#options;
+    if (!this.#begin()) return;
     // An application that listens to SIGTERM then has its own grace.
-    if (this.#begin(2 * graceMs)) void calls.call('drain', [graceMs], ANSWER_MS);
+    this.#killAfter(2 * graceMs);
+    void calls.call('drain', [graceMs], ANSWER_MS);
   }
 
-  #begin(killAfterMs: number): boolean {
+  #begin(): boolean {
     if (this.#isUnderWay) return false;
     this.#isUnderWay = true;
+    return true;
+  }
+
+  #killAfter(ms: number): void {
     setTimeout(() => {
       void this.#options.flush().finally(() => this.#kill(process.pid, 'SIGKILL'));
-    }, killAfterMs);
-    return true;
+    }, ms);
   }
 }
