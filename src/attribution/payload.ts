@@ -18,17 +18,18 @@ const MIN_BINS = 5;
 const MIN_OCTAVES = 2;
 /** Where the sizes that are looked at begin, as a share of those that there are. */
 const VIEWS = [0, 1 / 3, 1 / 2, 2 / 3, 3 / 4] as const;
-/** Runs after which those so far count half. */
+/** Newest runs of a bin that count. */
+const RUNS_KEPT = 32;
+/** Sizes seen after which those so far count half. */
 const HALVE_AT = 20_000;
 const MIN_HISTORY = 100;
 const OUTLIER_FACTOR = 4;
 
+/** The newest runs of a bin, log2 of size and cost; a ring. */
 interface Bin {
-  /** Runs, halved from time to time. */
-  weight: number;
-  sumSize: number;
-  sumCost: number;
-  sumCostSquares: number;
+  readonly sizes: number[];
+  readonly costs: number[];
+  next: number;
 }
 
 interface Point {
@@ -71,15 +72,13 @@ export class PayloadHistory {
     const index = binOf(bytes);
     let bin = this.#bins.get(index);
     if (bin === undefined) {
-      bin = { weight: 0, sumSize: 0, sumCost: 0, sumCostSquares: 0 };
+      bin = { sizes: [], costs: [], next: 0 };
       this.#bins.set(index, bin);
     }
-    const log = Math.log2(cost);
-    bin.weight++;
-    bin.sumSize += Math.log2(bytes);
-    bin.sumCost += log;
-    bin.sumCostSquares += log * log;
-    if (++this.#runs % HALVE_AT === 0) this.#halve();
+    bin.sizes[bin.next] = Math.log2(bytes);
+    bin.costs[bin.next] = Math.log2(cost);
+    bin.next = (bin.next + 1) % RUNS_KEPT;
+    this.#runs++;
   }
 
   /** Lets go of all costs, as better ones are to come. */
@@ -91,7 +90,7 @@ export class PayloadHistory {
   /** Undefined while there are too few sizes, or runs of them. */
   growth(): PayloadGrowth | undefined {
     const points = [...this.#bins]
-      .filter(([, bin]) => bin.weight >= MIN_RUNS)
+      .filter(([, bin]) => bin.costs.length >= MIN_RUNS)
       .sort(([a], [b]) => a - b)
       .map(([, bin]) => pointOf(bin));
     const fits = VIEWS.map((from) => fit(points.slice(Math.floor(from * points.length)))).filter(
@@ -108,30 +107,27 @@ export class PayloadHistory {
     while (bin < BINS - 1 && rest > this.#sizes[bin]!) rest -= this.#sizes[bin++]!;
     return 2 ** ((bin + 1) / BINS_PER_OCTAVE);
   }
-
-  #halve(): void {
-    for (const [index, bin] of this.#bins) {
-      if (bin.weight < 1) this.#bins.delete(index);
-      bin.weight /= 2;
-      bin.sumSize /= 2;
-      bin.sumCost /= 2;
-      bin.sumCostSquares /= 2;
-    }
-  }
 }
 
 function binOf(bytes: number): number {
   return Math.min(BINS - 1, Math.max(0, Math.floor(Math.log2(bytes) * BINS_PER_OCTAVE)));
 }
 
-function pointOf({ weight, sumSize, sumCost, sumCostSquares }: Bin): Point {
-  const y = sumCost / weight;
-  const scatter = Math.max(0, sumCostSquares / weight - y * y) * (weight / (weight - 1));
-  return { x: sumSize / weight, y, variance: scatter / weight };
+/** Medians: a run that was interrupted, or ran before its code was compiled, costs many times as much as its like. */
+function pointOf({ sizes, costs }: Bin): Point {
+  const y = median(costs);
+  const deviation = 1.4826 * median(costs.map((cost) => Math.abs(cost - y)));
+  return { x: median(sizes), y, variance: ((Math.PI / 2) * deviation ** 2) / costs.length };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /**
- * Least squares over the means of the bins. How far they lie off the line tells the error, also where the growth is no power; where
+ * Least squares over the medians of the bins. How far they lie off the line tells the error, also where the growth is no power; where
  * they lie closer than their runs scatter, that is taken.
  */
 function fit(points: readonly Point[]): { exponent: number; lower: number } | undefined {

@@ -207,7 +207,7 @@ export const TASK_METRICS = {
       "How a task's CPU time grows with the size of its payload: the exponent k of CPU ~ size^k. 1 is linear, 2 quadratic; absent " +
       'until payloads of enough different sizes have been seen.',
     quality:
-      'Estimate: slope of log CPU against log size over means of half-octaves of size. Fixed costs make it too low, never too high; ' +
+      'Estimate: slope of log CPU against log size over medians of half-octaves of size. Fixed costs make it too low, never too high; ' +
       'of CPU time that is sync_only where nothing better is known. The lower bound is task.payload.growth.lower.',
   },
   'task.payload.growth.lower': {
