@@ -26,7 +26,7 @@ export async function measureNetwork(options: BenchOptions): Promise<Measurement
     const ports: Partial<Record<Way, number>> = {};
     for (const way of WAYS) ports[way] = await servers.open(SERVERS[way]);
     const requests = options.quick ? 200 : 1500;
-    const rounds = options.quick ? 2 : (options.rounds ?? 12);
+    const rounds = options.quick ? 2 : (options.rounds ?? 20);
     options.progress(
       `attribution: network, ${requests} requests in each way, ${rounds} rounds with and without`,
     );
