@@ -319,7 +319,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   actions: {
     kind: choices(ACTIONS),
     about:
-      'What rules may ask for in their annotation `taskwarden_action`. What is not in the list is not done, and said to be so: see [evidence.md](evidence.md).',
+      'What rules may ask for in their annotation `taskwarden_action`. What is not in the list is not done, and said to be so: see [evidence.md](evidence.md) and [actions.md](actions.md).',
   },
   actions_dry_run: {
     kind: boolean,

@@ -7,6 +7,9 @@ const UNCHECKED = '--no-force-async-hooks-checks';
 /** Whether a continuation may be ended without it. */
 const FRAMES = Number(process.versions.node.split('.')[0]) >= 24;
 
+/** Runs that lose their continuation together with the one that is ended are waited for as long. */
+const GRACE = { TASKWARDEN_ACTIONS_GRACE: '3s' };
+
 let place: Place;
 before(async () => {
   place = await openPlace();
@@ -19,7 +22,7 @@ for (const [task, nodeArgs] of [
   ['spins-in-timer', [UNCHECKED]],
 ] as const)
   test(`terminate-run: ${task} fails as a job does, innocents finish, the process ends`, async () => {
-    const w = await worker(place, `terminate-${task}`, 'terminate-run', { nodeArgs });
+    const w = await worker(place, `terminate-${task}`, 'terminate-run', { nodeArgs, env: GRACE });
     const innocent = await w.add('innocent', { steps: 50 });
     const job = await w.add(task);
     const event = await w.action('terminate-run');
@@ -42,7 +45,10 @@ test('terminate-run: a loop in a callback is left alone where Node.js would cras
 
 test('terminate-run: an application that listens to SIGTERM ends itself', async () => {
   const nodeArgs = FRAMES ? [] : [UNCHECKED];
-  const w = await worker(place, 'terminate-own', 'terminate-run', { nodeArgs, env: { OWN_SIGTERM: '1' } });
+  const w = await worker(place, 'terminate-own', 'terminate-run', {
+    nodeArgs,
+    env: { OWN_SIGTERM: '1', ...GRACE },
+  });
   await w.add('spins-later');
   await w.line('told');
   assert.equal((await w.ended).code, 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { killChild } from '../../../src/agent/enforcement/children.ts';
 import { Exit } from '../../../src/agent/enforcement/exit.ts';
 import { pauseQueue } from '../../../src/agent/enforcement/pauses.ts';
@@ -143,6 +143,8 @@ test('the end of the process is asked for once, and comes by force after the gra
 test('children: one that was started before the block, or of a thread that answers, is left alone', async () => {
   const child = spawn('sleep', ['100']);
   await once(child, 'spawn');
+  // Older than the clock of the kernel can tell.
+  await sleep(100);
   const kills: number[] = [];
   const t = setup(undefined);
   const act = (answer: unknown, lagMs: number) => {
