@@ -30,7 +30,7 @@ const RATE = 100;
 const LEVELS = [70, 80, 90] as const;
 /** Time from the start to the jobs, within which the agent is ready, ms. */
 const SETTLE_MS = 2500;
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 const SCRIPT = fileURLToPath(new URL('../workers/memory.js', import.meta.url));
 
 /** One death: seconds from the arrival of the alert at each level to it; undefined where none came before. */
