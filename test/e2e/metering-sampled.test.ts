@@ -23,7 +23,7 @@ async function run(
 ) {
   const sink = await startSink();
   const env = { TASKWARDEN_CPU_MODE: 'sampled', TASKWARDEN_STATE_DIR: 'off', ...options.env };
-  const program = startProgram(FIXTURE, { args: [way], sink, ...options, env });
+  const program = startProgram(FIXTURE, { args: [way], sink, limitMs: 60_000, ...options, env });
   meanwhile(program);
   const ended = await program.ended;
   await sink.down();
