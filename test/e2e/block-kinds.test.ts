@@ -78,7 +78,8 @@ test('an alert tells what kind of block it is, and its end how long it was', asy
   }
   program.tell('end');
   const { stderr, code } = await program.ended;
-  assert.deepEqual([code, stderr], [0, ''], 'nothing is said of a debugger at the end');
+  assert.equal(code, 0);
+  assert.doesNotMatch(stderr, /debugger/i);
 });
 
 test('a process that ends within a block says nothing of a debugger', async () => {
@@ -90,7 +91,8 @@ test('a process that ends within a block says nothing of a debugger', async () =
   writeFileSync(file, '');
   program.tell('end');
   const { stderr, code } = await program.ended;
-  assert.deepEqual([code, stderr], [0, '']);
+  assert.equal(code, 0);
+  assert.doesNotMatch(stderr, /debugger/i);
 });
 
 test('a loop that a debugger has paused is no block of a task', async () => {
@@ -141,7 +143,11 @@ test('where the inspector is not allowed, alerts come without a stack, and that 
   for (let n = 0; n < 2; n++) {
     const file = join(folder.path, `barred-${n}`);
     program.tell(`spin 20000 ${file}`);
-    const { attributes } = await sink.waitFor(() => alerts('barred', 'firing')[n], LIMIT_MS);
+    // Where nobody keeps track of the holder, all tasks in flight are suspected.
+    const { attributes } = await sink.waitFor(
+      () => alerts('barred', 'firing').filter((one) => one.attributes['task.name'] === 'guilty')[n],
+      LIMIT_MS,
+    );
     writeFileSync(file, '');
     assert.equal(attributes['code.stacktrace'], undefined);
     assert.equal(attributes['task.name'], 'guilty');

@@ -34,6 +34,7 @@ test('those of the shipped rules', () => {
 
 test('the rule of docs/rules.md is looked at as soon as it says', () => {
   const docs = readFileSync(resolve(import.meta.dirname, '../../../docs/rules.md'), 'utf8');
-  const expr = /<!-- block-rule -->[^`]*```yaml\n(?:.*\n)*? *expr: (.*)\n/.exec(docs)?.[1];
-  assert.deepEqual(marks(expr!), [200, 1000]);
+  const file = /<!-- block-rule -->\n```yaml\n([^`]*)```/.exec(docs)?.[1];
+  assert.deepEqual(marks(file!), [200, 1000]);
+  assert.deepEqual(marks(file!, true), [1000], 'a threshold that was set is the least');
 });
