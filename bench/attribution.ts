@@ -1,6 +1,7 @@
 import { type Measurements, measureCpu } from './attribution/cpu.ts';
 import { measureHandles } from './attribution/handles.ts';
 import { measureHops } from './attribution/hops.ts';
+import { measureLeaks } from './attribution/leak.ts';
 import { measureNetwork } from './attribution/network.ts';
 import type { Bench, BenchOptions } from './lib/bench.ts';
 import { figure } from './lib/figure.ts';
@@ -13,6 +14,7 @@ const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Measurem
   hops: (options) => unlessOld(async () => ({ figures: [await measureHops(options)], notes: [] })),
   network: measureNetwork,
   handles: measureHandles,
+  leak: measureLeaks,
 };
 
 export const CASES: readonly string[] = Object.keys(PARTS);

@@ -1,5 +1,5 @@
 /**
- * A worker of ten task types, run as its own process by retained.ts: `node --expose-gc leak.ts SEED SECONDS VARIANT
+ * A worker of ten task types, run as its own process by attribution/leak.ts: `node --expose-gc leak.ts SEED SECONDS VARIANT
  * [trace]`. Prints one JSON line for each change of what the estimator says, and a last one with the final state.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +23,8 @@ export interface Row {
   seconds: number;
   /** By task. */
   estimates: Record<string, RetainedEstimate>;
+  /** Tasks whose leak is confirmed. */
+  confirmed: string[];
   /** Tasks of which it is certain. */
   confirmed: string[];
   /** Whether growth was reported that no task is blamed for. */
@@ -170,7 +172,9 @@ function say(last: boolean): void {
   const confirmed = [...estimator.findings()].flatMap(([task, { state }]) =>
     state === 'confirmed' ? task : [],
   );
-  const now = `${estimates.map(([task]) => task).join()} ${confirmed.join()} ${growth}`;
+  const findings = [...estimator.findings()];
+  const confirmed = findings.filter(([, { state }]) => state === 'confirmed').map(([task]) => task);
+  const now = `${confirmed.join()} ${estimates.map(([task]) => task).join()} ${confirmed.join()} ${growth}`;
   if (now === said && !last) return;
   said = now;
   const seconds = performance.now() / 1000;
@@ -178,6 +182,7 @@ function say(last: boolean): void {
   const row = {
     seconds,
     estimates: Object.fromEntries(estimates),
+    confirmed,
     confirmed,
     growth,
     collections,
