@@ -186,7 +186,7 @@ for (const { file, alert } of alertsOf(groups)) {
     test('has its thresholds in its section', () => {
       const namesakes = alerts.filter(({ name }) => name === alert.name).map(({ expr }) => expr);
       const own = new Set(namesakes.join().match(/taskwarden:threshold:\w+/g) ?? []);
-      const [line = ''] = section(DOCS, alert.name)?.match(/^- \*\*To change:\*\* [^-]*$/m) ?? [];
+      const [line = ''] = section(DOCS, alert.name)?.match(/^- \*\*To change:\*\*.*$/ms) ?? [];
       const told = [...line.matchAll(/`(\w+)` \(([\d.]+)\)/g)].map(([, name, value]) => [
         name,
         Number(value),
