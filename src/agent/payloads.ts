@@ -5,12 +5,14 @@ import type { Registry } from '../store/registry.ts';
 import { taskAttributes } from './ingest.ts';
 
 interface Known {
-  readonly history: PayloadHistory;
-  /** Whether its costs are those of exactly measured runs: then others are left out. */
-  exact: boolean;
+  /** Of all runs that are measured exactly, with the sizes of all; and of those measured up to their first await. */
+  readonly exact: PayloadHistory;
+  readonly sync: PayloadHistory;
   changed: boolean;
-  told: boolean;
 }
+
+/** Runs measured up to their first await that one exactly measured is worth. */
+const WORTH = 4;
 
 /** How each task's CPU time grows with its payload, and which payloads are out of the ordinary. */
 export class Payloads {
@@ -24,13 +26,10 @@ export class Payloads {
   run({ task, payloadBytes, cpuMs, cpuQuality }: RunRecord): void {
     if (payloadBytes === undefined) return;
     const known = this.#of(task);
-    if (known.history.size(payloadBytes))
-      this.#registry.add('task.payload.outliers', taskAttributes(task), 1);
-    const exact = cpuQuality === 'exact';
-    if (!exact && (known.exact || cpuQuality !== 'sync_only')) return;
-    if (exact && !known.exact) known.history.forgetCosts();
-    known.exact = exact;
-    known.history.cost(payloadBytes, cpuMs);
+    if (known.exact.size(payloadBytes)) this.#registry.add('task.payload.outliers', taskAttributes(task), 1);
+    if (cpuQuality === 'exact') known.exact.cost(payloadBytes, cpuMs);
+    else if (cpuQuality === 'sync_only') known.sync.cost(payloadBytes, cpuMs);
+    else return;
     known.changed = true;
   }
 
@@ -39,23 +38,18 @@ export class Payloads {
     for (const [task, known] of this.#known) {
       if (!known.changed) continue;
       known.changed = false;
-      const growth = known.history.growth();
-      const attributes = taskAttributes(task);
-      if (growth !== undefined) {
-        this.#registry.set('task.payload.growth', attributes, growth.exponent);
-        this.#registry.set('task.payload.growth.lower', attributes, growth.lower);
-      } else if (known.told) {
-        this.#registry.remove('task.payload.growth', attributes);
-        this.#registry.remove('task.payload.growth.lower', attributes);
-      }
-      known.told = growth !== undefined;
+      const [exact, sync] = [known.exact.growth(), known.sync.growth()];
+      const growth = exact !== undefined && exact.runs * WORTH >= (sync?.runs ?? 0) ? exact : sync;
+      if (growth === undefined) continue;
+      this.#registry.set('task.payload.growth', taskAttributes(task), growth.exponent);
+      this.#registry.set('task.payload.growth.lower', taskAttributes(task), growth.lower);
     }
   }
 
   #of(task: TaskKey): Known {
     let known = this.#known.get(task);
     if (known === undefined) {
-      known = { history: new PayloadHistory(), exact: false, changed: false, told: false };
+      known = { exact: new PayloadHistory(), sync: new PayloadHistory(), changed: false };
       this.#known.set(task, known);
     }
     return known;

@@ -81,12 +81,6 @@ export class PayloadHistory {
     this.#runs++;
   }
 
-  /** Lets go of all costs, as better ones are to come. */
-  forgetCosts(): void {
-    this.#bins.clear();
-    this.#runs = 0;
-  }
-
   /** Undefined while there are too few sizes, or runs of them. */
   growth(): PayloadGrowth | undefined {
     const points = [...this.#bins]

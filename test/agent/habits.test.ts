@@ -47,19 +47,10 @@ test('growth with the payload is told by the best figures that there are', () =>
   runs(habits, 1, 'sync_only');
   assert.equal(growth(), 1);
   runs(habits, 2, 'exact');
-  assert.equal(growth(), 2, 'those before the first await count no more');
+  assert.equal(growth(), 2, 'those up to the first await are worth less');
   assert.ok(taskValue(registry, 'task.payload.growth.lower')! > 1.9);
   runs(habits, 1, 'sync_only');
   assert.equal(growth(), 2);
-});
-
-test('what is no longer known is no longer told', () => {
-  const { registry, habits } = side();
-  runs(habits, 1, 'sync_only');
-  habits.run(record({ payloadBytes: 1000, cpuQuality: 'exact' }));
-  habits.observe(0, [MAIL], 0);
-  assert.equal(countOf(registry, 'task.payload.growth'), 0);
-  assert.equal(countOf(registry, 'task.payload.growth.lower'), 0);
 });
 
 test('a payload out of the ordinary counts', () => {
