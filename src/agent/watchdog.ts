@@ -197,7 +197,10 @@ export class Watchdog {
   #takeLateStack(block: Block): void {
     const look = this.#inspection?.look;
     if (block.stack !== '' || look === undefined) return;
-    if (look.slot === undefined || look.slot === (block.run?.slot ?? -1)) block.stack = look.stack;
+    const isKnown = block.run !== undefined || block.tasks[0] === NO_TASK;
+    // Where nobody keeps track of the holder, the answer is all that is known.
+    if (!isKnown || look.slot === undefined || look.slot === (block.run?.slot ?? -1))
+      block.stack = look.stack;
   }
 
   #free(): void {
