@@ -23,8 +23,6 @@ export interface Row {
   seconds: number;
   /** By task. */
   estimates: Record<string, RetainedEstimate>;
-  /** Tasks whose leak is confirmed. */
-  confirmed: string[];
   /** Tasks of which it is certain. */
   confirmed: string[];
   /** Whether growth was reported that no task is blamed for. */
@@ -172,9 +170,7 @@ function say(last: boolean): void {
   const confirmed = [...estimator.findings()].flatMap(([task, { state }]) =>
     state === 'confirmed' ? task : [],
   );
-  const findings = [...estimator.findings()];
-  const confirmed = findings.filter(([, { state }]) => state === 'confirmed').map(([task]) => task);
-  const now = `${confirmed.join()} ${estimates.map(([task]) => task).join()} ${confirmed.join()} ${growth}`;
+  const now = `${estimates.map(([task]) => task).join()} ${confirmed.join()} ${growth}`;
   if (now === said && !last) return;
   said = now;
   const seconds = performance.now() / 1000;
@@ -182,7 +178,6 @@ function say(last: boolean): void {
   const row = {
     seconds,
     estimates: Object.fromEntries(estimates),
-    confirmed,
     confirmed,
     growth,
     collections,

@@ -124,9 +124,9 @@ export const tasks: DashboardSpec = {
           targets: [
             { expr: sumBy(TASK, rate('task.cpu.time')), legend: TASK_LEGEND },
             {
-              expr: sumBy([], rate('taskwarden.worker.cpu.unattributed')),
-              legend: 'unattributed',
-              mayBeEmpty: 'known in exact metering only',
+              expr: sumBy(['kind'], rate('taskwarden.worker.cpu.unattributed')),
+              legend: 'unattributed: {{kind}}',
+              mayBeEmpty: 'unknown where CPU is not metered',
             },
           ],
         },
