@@ -36,6 +36,9 @@ const alerts = (service: string, state: string): ReceivedLog[] =>
       attributes['taskwarden.alert.state'] === state &&
       /HoldLoop|HoldsLoop/.test(String(attributes['taskwarden.alert.name'])),
   );
+// Where nobody keeps track of the holder, all tasks in flight are suspected.
+const guilty = (service: string, state: string): ReceivedLog[] =>
+  alerts(service, state).filter(({ attributes }) => attributes['task.name'] === 'guilty');
 const counted = (service: string, name: string): number =>
   sink.metrics
     .filter((point) => point.resource['service.name'] === service && point.name === name)
@@ -55,7 +58,7 @@ test('an alert tells what kind of block it is, and its end how long it was', asy
   ).entries()) {
     const file = join(folder.path, way);
     program.tell(`${way} ${ms} ${file}`);
-    const alert = await sink.waitFor(() => alerts('kinds', 'firing')[n], LIMIT_MS);
+    const alert = await sink.waitFor(() => guilty('kinds', 'firing')[n], LIMIT_MS);
     writeFileSync(file, '');
     const { attributes } = alert;
     assert.equal(attributes['taskwarden.alert.name'], 'GuiltyHoldsLoop');
@@ -66,7 +69,7 @@ test('an alert tells what kind of block it is, and its end how long it was', asy
     const so = Number(attributes['taskwarden.block.duration']);
     assert.ok(so > 0.3 && so < LIMIT_MS / 1000, `${way} has lasted ${so} s`);
 
-    const { attributes: end } = await sink.waitFor(() => alerts('kinds', 'resolved')[n], LIMIT_MS);
+    const { attributes: end } = await sink.waitFor(() => guilty('kinds', 'resolved')[n], LIMIT_MS);
     const whole = Number(end['taskwarden.block.duration']);
     // Those that are not told to end last at least half as long as they are told, however badly that is known.
     const least = way === 'wait' ? 1.5 : way === 'native' ? 0.7 : so;
@@ -143,15 +146,11 @@ test('where the inspector is not allowed, alerts come without a stack, and that 
   for (let n = 0; n < 2; n++) {
     const file = join(folder.path, `barred-${n}`);
     program.tell(`spin 20000 ${file}`);
-    // Where nobody keeps track of the holder, all tasks in flight are suspected.
-    const { attributes } = await sink.waitFor(
-      () => alerts('barred', 'firing').filter((one) => one.attributes['task.name'] === 'guilty')[n],
-      LIMIT_MS,
-    );
+    const { attributes } = await sink.waitFor(() => guilty('barred', 'firing')[n], LIMIT_MS);
     writeFileSync(file, '');
     assert.equal(attributes['code.stacktrace'], undefined);
     assert.equal(attributes['task.name'], 'guilty');
-    await sink.waitFor(() => alerts('barred', 'resolved')[n], LIMIT_MS);
+    await sink.waitFor(() => guilty('barred', 'resolved')[n], LIMIT_MS);
   }
   program.tell('end');
   const { stderr, code } = await program.ended;
