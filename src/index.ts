@@ -18,7 +18,7 @@ import { Sdk } from './sdk/sdk.ts';
 import { Breakers } from './tasks/breakers.ts';
 import type { CurrentRun } from './tasks/context.ts';
 import { enforce } from './tasks/enforcement.ts';
-import { CpuMeter } from './tasks/meters/cpu.ts';
+import { CpuMeter, supportsExact } from './tasks/meters/cpu.ts';
 import { Duplicates } from './tasks/meters/duplicates.ts';
 import { answerGc, meterGc } from './tasks/meters/gc.ts';
 import { HandleMeter } from './tasks/meters/handles.ts';
@@ -134,7 +134,7 @@ function instrument(
     ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];
-  const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, config);
+  const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, cpu, config);
   cpu.start();
   const stopHeartbeat = startHeartbeat({
     shared,
@@ -196,12 +196,13 @@ function instrument(
   };
 }
 
-function allowActions(tasks: Tasks, workers: Workers, { nodeOptions }: Config): () => void {
+function allowActions(tasks: Tasks, workers: Workers, cpu: CpuMeter, { nodeOptions }: Config): () => void {
   return enforce({
     runIn: (slot) => tasks.runIn(slot),
     inFlight: () => tasks.inFlight,
     workers,
-    unchecked: nodeOptions.includes('--no-force-async-hooks-checks'),
+    unchecked: nodeOptions.includes('--no-force-async-hooks-checks') && supportsExact(nodeOptions),
+    unhook: () => cpu.stop(),
     exit: (code) => process.exit(code),
   });
 }

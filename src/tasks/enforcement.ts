@@ -41,8 +41,10 @@ export interface EnforcementOptions {
   readonly runIn: (slot: number) => Run | undefined;
   readonly inFlight: () => number;
   readonly workers: Workers;
-  /** Whether Node.js runs with --no-force-async-hooks-checks: a macrotask can be ended then. */
+  /** Whether a macrotask can be ended: Node.js runs with --no-force-async-hooks-checks, and has async context frames. */
   readonly unchecked: boolean;
+  /** Takes our own async hooks away: while there are any, Node.js checks all the same. */
+  readonly unhook: () => void;
   /** Ends the process, as `process.exit`. */
   readonly exit: (code: number) => void;
 }
@@ -57,7 +59,14 @@ export function enforce(options: EnforcementOptions): () => void {
   };
 }
 
-export function controlOf({ runIn, inFlight, workers, unchecked, exit }: EnforcementOptions): Control {
+export function controlOf({
+  runIn,
+  inFlight,
+  workers,
+  unchecked,
+  unhook,
+  exit,
+}: EnforcementOptions): Control {
   const { Session } = process.getBuiltinModule('node:inspector');
 
   function find({ slot, generation, jobId }: RunId, untilMs: number): Run | 'gone' | 'late' {
@@ -82,6 +91,7 @@ export function controlOf({ runIn, inFlight, workers, unchecked, exit }: Enforce
       if (reject === undefined) return 'unguarded';
       // Node.js keeps a stack of what it calls into; code that is ended there does not leave it, which a check takes for corruption.
       if (executionAsyncId() !== 0 && !unchecked) return 'macrotask';
+      unhook();
       const session = new Session();
       session.connect();
       // Microtasks that wait are lost with the code that is ended.

@@ -14,6 +14,7 @@ function setup(exit: (code: number) => void = () => {}) {
     inFlight: () => side.tasks.inFlight,
     workers,
     unchecked: false,
+    unhook: () => {},
     exit,
   });
   return { ...side, workers, control };

@@ -249,7 +249,7 @@ function withoutPromises(before: () => void): Parameters<typeof createHook>[0] {
  * Exact metering needs AsyncLocalStorage on async context frames (the default since Node.js 24), or each hook would cost
  * several times as much, and `trackPromises`, which Node.js reads only where it knows it.
  */
-function supportsExact(nodeOptions: readonly string[]): boolean {
+export function supportsExact(nodeOptions: readonly string[]): boolean {
   if (Number(process.versions.node.split('.')[0]) < 24) return false;
   if (nodeOptions.some((option) => option.includes('no-async-context-frame'))) return false;
   let read = false;
