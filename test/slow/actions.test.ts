@@ -45,10 +45,7 @@ test('terminate-run: a loop in a callback is left alone where Node.js would cras
 });
 
 test('terminate-run: an application that listens to SIGTERM ends itself', { skip: OLD }, async () => {
-  const w = await worker(place, 'terminate-own', 'terminate-run', {
-    nodeArgs,
-    env: { OWN_SIGTERM: '1', ...GRACE },
-  });
+  const w = await worker(place, 'terminate-own', 'terminate-run', { env: { OWN_SIGTERM: '1', ...GRACE } });
   await w.add('spins-later');
   await w.line('told');
   assert.equal((await w.ended).code, 0);
