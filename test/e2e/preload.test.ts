@@ -87,7 +87,8 @@ function assertMetered({ queue, sink }: Scenario): void {
   assert.deepEqual(spans.map(({ attributes }) => attributes['task.name']).sort(), ['end', 'greet']);
   for (const { name, attributes } of spans) {
     assert.equal(name, `process ${queue.name}`);
-    assert.ok(Number(attributes['task.cpu.time']) >= 0.029, `CPU time ${attributes['task.cpu.time']}`);
+    // Spent by the clock: 30 ms, of which a busy machine may have given it less.
+    assert.ok(Number(attributes['task.cpu.time']) > 0.002, `CPU time ${attributes['task.cpu.time']}`);
   }
   assert.deepEqual(Object.fromEntries(runs(sink)), { greet: 1, end: 1 });
   const counted = sink.metrics.filter(({ name }) => name === 'task.runs');
