@@ -97,6 +97,8 @@ export function controlOf({
       // Microtasks that wait are lost with the code that is ended.
       setImmediate(() => {
         session.disconnect();
+        // BullMQ fetches the next job together with the end of this one.
+        workers.stop();
         reject(new Error(reason));
       });
       session.post('Runtime.terminateExecution');

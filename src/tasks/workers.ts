@@ -65,6 +65,15 @@ export class Workers {
     await Promise.all([...this.#paused.keys()].map((by) => this.resume(by)));
   }
 
+  /** No worker takes another job: the process is about to end. */
+  stop(): void {
+    for (const { worker, controls } of this.#known) {
+      const alive = worker.deref();
+      if (alive === undefined) continue;
+      void (async () => controls.pause(alive))().catch(() => {});
+    }
+  }
+
   /** Fulfils when every worker has ended its jobs. */
   async close(): Promise<void> {
     const ends = this.#known.map(async ({ worker, controls }) => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
-import { message, openPlace, outcome, type Place, worker } from '../fixtures/actions/workers.ts';
+import { type ConnectionOptions, Queue } from 'bullmq';
+import { message, openPlace, outcome, type Place, worker, workerEnv } from '../fixtures/actions/workers.ts';
 import { endPrograms } from '../fixtures/faults/program.ts';
 
 const UNCHECKED = '--no-force-async-hooks-checks';
@@ -76,4 +80,43 @@ test('a dry run says what would have been done, to which run, and does nothing',
   assert.equal(message(event), `the signal of attempt 1 at waits of job ${job.id} would have been aborted`);
   assert.equal(outcome(await w.action('exit')), 'dry_run');
   assert.equal(await job.getState(), 'active');
+});
+
+test('terminate-run under taskwarden run: the poison job fails, the worker is started again and goes on', {
+  skip: OLD,
+}, async () => {
+  const { sink, redis, queues } = place;
+  const connection = { url: redis.url, maxRetriesPerRequest: null } as ConnectionOptions;
+  const queue = new Queue('restarted', { connection });
+  queues.push(queue);
+  const command = ['test/fixtures/actions/worker.ts', 'restarted', '1'];
+  const supervisor = spawn(
+    process.execPath,
+    ['src/cli/main.ts', 'run', '--restart', '--backoff', '100ms', '--', process.execPath, ...command],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        ...workerEnv(sink, redis, 'restarted', 'terminate-run', GRACE),
+        TASKWARDEN_STATE_DIR: 'off',
+        TASKWARDEN_LOG_LEVEL: 'none',
+      },
+    },
+  );
+  try {
+    const poison = await queue.add('spins-at-once', {});
+    const later = await queue.add('quick', {});
+    const starts = new Set<number>();
+    for await (const line of createInterface({ input: supervisor.stdout })) {
+      const said = JSON.parse(line) as { ready?: number; completed?: string };
+      if (said.ready !== undefined) starts.add(said.ready);
+      if (said.completed === 'quick') break;
+    }
+    assert.equal(starts.size, 2, 'the job after it ran in another process');
+    assert.match((await queue.getJob(poison.id!))?.failedReason ?? '', /^terminated by Taskwarden/);
+    assert.equal(await later.getState(), 'completed');
+  } finally {
+    supervisor.kill('SIGTERM');
+    await once(supervisor, 'close');
+  }
 });
