@@ -133,7 +133,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen, workers 
 
   // Called once by each worker, before its first job; workers without a processor of their own never do.
   const undoRun =
-    queueSeen === undefined && workers === undefined
+    (queueSeen === undefined && workers === undefined) || !('run' in prototype)
       ? () => {}
       : replaceMethod(prototype, 'run', (original) => {
           return function (this: unknown, ...args) {

@@ -30,7 +30,7 @@ test('a run is named with all that finds it again', () => {
   evidence.finished(record({ jobId: '41', attempt: 2, durationMs: 120 }));
   const common = { framework: 'test', queue: 'mail', task: 'send', traceId: TRACE_ID, spanId: SPAN_ID };
   assert.deepEqual(evidence.runsFor(OF_MAIL), [
-    { ...common, jobId: '42', attempt: 1, ageMs: 100, active: true },
+    { ...common, jobId: '42', attempt: 1, ageMs: 100, active: true, place: { slot: 3, generation: 5 } },
     { ...common, jobId: '41', attempt: 2, ageMs: 120, active: false },
   ]);
 });

@@ -29,9 +29,9 @@ test('wrong use ends with 2 and says what is wrong, before anything is measured'
 test('--help lists every bench and case', () => {
   const { status, stdout } = bench('--help');
   assert.equal(status, 0);
-  assert.match(stdout, /overhead \| detection \| rules \| queues \| all/);
+  assert.match(stdout, /overhead \| detection \| attribution \| rules \| queues \| all/);
   assert.match(
     stdout,
-    /noop, io, start, installed, block, crash, tick, each, memory, growth, api, prometheus, truth, cost, many, latency, asynq/,
+    /noop, io, start, installed, block, stack, false-alerts, crash, memory, exact, sampled, hops, network, handles, leak, tick, shipped, each, memory, growth, api, prometheus, truth, cost, many, latency, asynq/,
   );
 });

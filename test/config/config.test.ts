@@ -180,7 +180,7 @@ test('a value that is not allowed names option, value and what is allowed', () =
   const cases: [Record<string, string>, RegExp][] = [
     [
       { TASKWARDEN_CPU_MODE: 'fast' },
-      /^TASKWARDEN_CPU_MODE: "fast" is not allowed; allowed: auto, exact, sync, off$/,
+      /^TASKWARDEN_CPU_MODE: "fast" is not allowed; allowed: auto, exact, sampled, sync, off$/,
     ],
     [{ TASKWARDEN_CPU_BUDGET: '2' }, /TASKWARDEN_CPU_BUDGET: "2".* a number from 0 to 1$/],
     [{ TASKWARDEN_CPU_BUDGET: 'NaN' }, /a number from 0 to 1$/],
