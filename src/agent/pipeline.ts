@@ -261,7 +261,8 @@ export class Pipeline {
     this.#alerting?.flush();
     this.#exportMetrics();
     this.#metering?.close();
-    this.#blocks.close();
+    // The process may end as soon as this has: what would look at its main thread must not begin anew.
+    this.#blocks.close(2 * FLUSH_MS);
     this.#captures?.close();
     await this.#exporting?.flush(FLUSH_MS);
   }

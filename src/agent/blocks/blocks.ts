@@ -77,7 +77,7 @@ export class Blocks {
   }
 
   /** Node.js says "Waiting for the debugger to disconnect" where a process ends with an open session. */
-  close(): void {
-    this.main.close();
+  close(restMs: number): void {
+    this.main.close(restMs);
   }
 }

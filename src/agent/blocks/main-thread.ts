@@ -20,6 +20,8 @@ export class MainThread {
   #session: Session | undefined;
   #refused = false;
   #inUse = 0;
+  /** ms of performance.now(). */
+  #restsUntil = 0;
   #idle: NodeJS.Timeout | undefined;
 
   constructor({ allowed, warn }: MainThreadOptions) {
@@ -67,9 +69,10 @@ export class MainThread {
     };
   }
 
-  /** Ends the session, and with it all that is under way. It is opened again when it is needed. */
-  close(): void {
+  /** Ends the session, and with it all that is under way. It is opened again when it is needed, but not within `restMs`. */
+  close(restMs = 0): void {
     clearTimeout(this.#idle);
+    this.#restsUntil = performance.now() + restMs;
     this.#session?.disconnect();
     this.#session = undefined;
   }
@@ -77,6 +80,7 @@ export class MainThread {
   #open(): Session | undefined {
     clearTimeout(this.#idle);
     if (this.#session !== undefined || this.#refused || isMainThread) return this.#session;
+    if (performance.now() < this.#restsUntil) return undefined;
     try {
       if (!this.#allowed)
         throw new Error('--permission needs --allow-inspector for it, or this Node.js has none');
