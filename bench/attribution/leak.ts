@@ -36,14 +36,14 @@ const AT_ONCE = 2;
 export async function measureLeaks({ quick, rounds, progress }: BenchOptions): Promise<Measurements> {
   const variants = quick ? QUICK : VARIANTS;
   const seconds = quick ? QUICK_S : SECONDS;
-  const todo = variants.flatMap((variant) => {
+  const waiting = variants.flatMap((variant) => {
     const usual = LEAKS[variant] === undefined ? PROCESSES.none : PROCESSES.leak;
     return Array.from({ length: rounds ?? (quick ? 1 : usual) }, (_, seed) => ({ variant, seed: seed + 1 }));
   });
   const rows = new Map<Variant, Row[][]>(variants.map((variant) => [variant, []]));
-  progress(`attribution: leaks, ${todo.length} processes of ${seconds} s, ${AT_ONCE} at a time`);
+  progress(`attribution: leaks, ${waiting.length} processes of ${seconds} s, ${AT_ONCE} at a time`);
   const work = async (): Promise<void> => {
-    for (let next = todo.shift(); next !== undefined; next = todo.shift())
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
       rows.get(next.variant)!.push(await watch(next.variant, next.seed, seconds));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
