@@ -1,9 +1,11 @@
 /**
- * Runs the test suite: `node scripts/test.ts [--coverage] [--slow] [FILES…]`. Without files: everything under test/ but the suites that
- * need Go or much time (test/interop, test/slow), which `--slow` runs alone.
+ * Builds, as programs under test preload the build, and runs the test suite: `node scripts/test.ts [--built] [--coverage] [--slow]
+ * [FILES…]`. Without files: everything under test/ but the suites that need Go or much time (test/interop, test/slow), which `--slow`
+ * runs alone. `--built`: the build is there and new.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -24,12 +26,19 @@ const coverage = [
   '--test-coverage-include=src/**/*.ts',
   '--test-coverage-lines=90',
 ];
+if (!flags.has('--built')) {
+  const { status } = spawnSync(process.execPath, ['scripts/build.ts', '--no-types'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
 const { status } = spawnSync(
   process.execPath,
   [
     '--test',
     '--test-timeout=120000',
-
+    `--test-concurrency=${availableParallelism()}`,
     ...(flags.has('--coverage') ? coverage : []),
     ...files,
   ],

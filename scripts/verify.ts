@@ -14,7 +14,7 @@ const CHECKS: readonly (readonly [string, string, readonly string[]])[] = [
   ['package', bin('publint'), ['--strict']],
   ['package types', bin('attw'), ['--pack', '.', '--profile', 'esm-only', '--format', 'table-flipped']],
 ];
-const TESTS = [['tests', node, ['scripts/test.ts', '--coverage']]] as const;
+const TESTS = [['tests', node, ['scripts/test.ts', '--built', '--coverage']]] as const;
 
 const steps = process.argv.includes('--no-tests') ? CHECKS : [...CHECKS, ...TESTS];
 for (const [name, command, args] of steps) {

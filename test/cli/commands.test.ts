@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../src/cli/commands.ts';
 import { VERSION } from '../../src/model/package.ts';
+import { CLI } from '../helpers/built.ts';
 import { folder, world } from './fixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,7 +17,7 @@ async function run(...args: string[]) {
 
 /** The program itself, in a folder and with nothing but these variables. */
 function program(cwd: string, args: string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
     cwd,
     env,
     encoding: 'utf8',

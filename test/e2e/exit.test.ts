@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
+import { REGISTER } from '../helpers/built.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 import { type Ended, type Program, runProgram, startProgram } from '../helpers/worker.ts';
 
@@ -151,12 +152,11 @@ test('a program that has nothing to say does not wait for the agent', async () =
 });
 
 test('a signal that was ignored at the start does what it does without the preload', () => {
-  const register = resolve(import.meta.dirname, '../../src/register.ts');
   const program = "setInterval(() => {}, 1000); process.kill(process.pid, 'SIGTERM')";
   const end = (...options: string[]) => {
     const args = ['-c', `trap '' TERM; exec "$@"`, 'sh', process.execPath, ...options, '-e', program];
     const { status, signal } = spawnSync('/bin/sh', args, { timeout: 20_000, killSignal: 'SIGKILL' });
     return { status, signal };
   };
-  assert.deepEqual(end('--import', register), end());
+  assert.deepEqual(end('--import', REGISTER), end());
 });

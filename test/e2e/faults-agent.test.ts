@@ -32,8 +32,6 @@ async function work({ agent, part = '', told, env = {} }: Fault): Promise<Ended>
     before: ['swap-agent.ts'],
     env: {
       FAULTY_AGENT: agent,
-      // A thread that writes down its coverage is slow to end.
-      NODE_V8_COVERAGE: '',
       FAULTY_PART: part,
       OTEL_SERVICE_NAME: `${agent}-${part}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { askPort } from '../api/server.ts';
 import { portOf, start, told } from '../fixtures/api/start.ts';
+import { CLI } from '../helpers/built.ts';
 
 const run = promisify(execFile);
-const CLI = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const PROMTOOL = spawnSync('promtool', ['--version']).error === undefined;
 
 const worker = start('worker.ts', { TASKWARDEN_HTTP: ':0', OTEL_SERVICE_NAME: 'shop' });

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Queue } from 'bullmq';
+import { REGISTER } from '../helpers/built.ts';
 import { EXACT } from '../helpers/main-side.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 import { startRedis } from '../helpers/redis.ts';
@@ -20,7 +21,6 @@ import {
 } from '../helpers/worker.ts';
 
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/preload');
-const REGISTER = resolve(import.meta.dirname, '../../src/register.ts');
 
 const redis = await startRedis();
 const server = createServer((_, response) => response.end('hello'))

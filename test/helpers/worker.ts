@@ -1,17 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { REGISTER } from './built.ts';
 import type { OtlpSink } from './otlp-sink.ts';
 import type { RedisServer } from './redis.ts';
-
-const REGISTER = resolve(import.meta.dirname, '../../src/register.ts');
 
 /** How a program gets the preload. */
 export type Preload = 'import' | 'require' | 'NODE_OPTIONS' | 'none';
 
 export interface ProgramOptions {
-  /** Default: `import`. The preload is the one of the sources, not of the build. */
+  /** Default: `import`. */
   readonly preload?: Preload;
   /** Options of Node.js before the preload, and after it. */
   readonly before?: readonly string[];
@@ -129,6 +127,8 @@ function inherited(): NodeJS.ProcessEnv {
   const env = { ...process.env };
   for (const name of Object.keys(env))
     if (/^(OTEL_|TASKWARDEN_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/.test(name)) delete env[name];
+  // Counting what is covered slows a program down. Were it absent, Node.js would pass it on.
+  env.NODE_V8_COVERAGE = '';
   // A test must not go on with the alerts of the one before.
   env.TASKWARDEN_STATE_DIR = 'off';
   return env;

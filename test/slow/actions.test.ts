@@ -6,6 +6,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { message, openPlace, outcome, type Place, worker, workerEnv } from '../fixtures/actions/workers.ts';
 import { endPrograms } from '../fixtures/faults/program.ts';
+import { CLI } from '../helpers/built.ts';
 
 const UNCHECKED = '--no-force-async-hooks-checks';
 const OLD = Number(process.versions.node.split('.')[0]) < 24 && 'on Node.js 22 terminate-run is refused';
@@ -92,7 +93,7 @@ test('terminate-run under taskwarden run: the poison job fails, the worker is st
   const command = ['test/fixtures/actions/worker.ts', 'restarted', '1'];
   const supervisor = spawn(
     process.execPath,
-    ['src/cli/main.ts', 'run', '--restart', '--backoff', '100ms', '--', process.execPath, ...command],
+    [CLI, 'run', '--restart', '--backoff', '100ms', '--', process.execPath, ...command],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {

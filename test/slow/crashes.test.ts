@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { folder, recordings, untilRecorded } from '../agent/crashes/parts.ts';
@@ -16,10 +15,9 @@ import {
   recordingsIn,
   WORKER,
 } from '../fixtures/crashes/deaths.ts';
+import { CLI } from '../helpers/built.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 import { startProgram } from '../helpers/worker.ts';
-
-const CLI = resolve(import.meta.dirname, '../../src/cli/main.ts');
 
 test('deaths of every kind, told once by one of several processes that start together', async () => {
   const sink = await startSink();

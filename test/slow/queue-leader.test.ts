@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { CLI } from '../helpers/built.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 import { startRedis } from '../helpers/redis.ts';
 
-const CLI = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const LEASE = 'taskwarden:lease:{bullmq:bull}';
 const INTERVAL_MS = 2000;
 /** For a machine that is busy with other things. */

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { folder, untilRecorded } from '../../agent/crashes/parts.ts';
+import { CLI } from '../../helpers/built.ts';
 import { type OtlpSink, startSink } from '../../helpers/otlp-sink.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -13,7 +14,7 @@ const WORKER = resolve(ROOT, 'test/fixtures/crashes/worker.ts');
 /** `taskwarden run` with these arguments. */
 function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [resolve(ROOT, 'src/cli/main.ts'), 'run', ...args], {
+  const child = spawn(process.execPath, [CLI, 'run', ...args], {
     env: {
       PATH,
       HOME,
@@ -146,7 +147,7 @@ test('the preload comes by NODE_OPTIONS, beside those of the user and those of l
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
-    /^--max-old-space-size=192 --no-deprecation --import=file:\/\/\S+\/src\/register\.ts\d+\n$/,
+    /^--max-old-space-size=192 --no-deprecation --import=file:\/\/\S+\/dist\/register\.js\d+\n$/,
   );
   assert.match(stderr, /^taskwarden: memory 256M by --max-old-space-size=192/);
 });

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { Asynq } from '../../helpers/asynq.ts';
+import { CLI } from '../../helpers/built.ts';
 import { asynqMissing } from '../../helpers/go-programs.ts';
 import type { ReceivedLog } from '../../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../../helpers/otlp-sink.ts';
 import { startRedis } from '../../helpers/redis.ts';
 import { startServer } from '../../helpers/server-process.ts';
 
-const CLI = resolve(import.meta.dirname, '../../../src/cli/main.ts');
 const GROWTH = 600_000_000;
 
 /** The command line that a Go team starts beside its workers, to an OTLP receiver. */

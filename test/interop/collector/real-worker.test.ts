@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { Queue } from 'bullmq';
 import { METRICS } from '../../../src/model/metrics.ts';
 import { prometheusLabel, prometheusName } from '../../../src/model/prometheus-name.ts';
+import { REGISTER } from '../../helpers/built.ts';
 import { type Collector, startCollector } from '../../helpers/collector.ts';
 import { bound } from '../../helpers/dashboard-json.ts';
 import { emptyTargets } from '../../helpers/empty-targets.ts';
@@ -19,7 +20,6 @@ import { type ServerProcess, startServer } from '../../helpers/server-process.ts
  * A real BullMQ worker with the one preload line → collector → Prometheus 3: every dashboard query finds its data, and every
  * series is one of the metric table.
  */
-const REGISTER = resolve(import.meta.dirname, '../../../src/register.ts');
 const WORKER = resolve(import.meta.dirname, 'worker.ts');
 const JOB = 'eu/mailer';
 /** Metrics, or families of them, that this worker need not have, each with the reason. */
