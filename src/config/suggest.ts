@@ -1,7 +1,7 @@
-/** ` (did you mean "watch"?)` for the known name that is nearest to a misspelt one; empty when none is near. */
+/** ` (did you mean "watch"?)` for the known name that is nearest to a misspelt one; empty when none shares most letters with it. */
 export function suggestion(name: string, known: readonly string[]): string {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 4)) + 1;
+  let least = Math.min(Math.ceil(name.length / 3), Math.max(2, Math.floor(name.length / 4))) + 1;
   for (const candidate of known) {
     const distance = editDistance(name, candidate);
     if (distance < least) [best, least] = [candidate, distance];

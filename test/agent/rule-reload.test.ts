@@ -18,11 +18,14 @@ import { RuleWatch } from '../../src/agent/rule-watch.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { AlertTransition } from '../../src/model/alert.ts';
 import { placesOf } from '../../src/rules/places.ts';
+import { stayAwake } from '../helpers/awake.ts';
 import { metricValue, newRegistry } from './parts.ts';
 
 const T0 = 1_700_000_000_000;
 /** How long a change may take to be noticed before a test fails, ms: much more than it takes. */
 const LIMIT_MS = 15_000;
+
+stayAwake();
 
 let folder: string;
 

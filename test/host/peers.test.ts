@@ -168,8 +168,8 @@ test('the control group of the process, not that of the watcher', () => {
 });
 
 test('a real process', { skip: process.platform !== 'linux' && 'there is no /proc' }, async () => {
-  const child = spawn('sleep', ['60']);
-  await once(child, 'spawn');
+  const child = spawn('sh', ['-c', 'echo here; read end'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
   try {
     const [figures] = [
       ...new Peers().read([{ host: hostname(), pid: child.pid!, startedMs: Date.now() }], 0).values(),

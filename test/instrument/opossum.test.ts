@@ -6,6 +6,9 @@ import type { BreakerRow } from '../../src/bridge/protocol.ts';
 import type { Host } from '../../src/instrument/host.ts';
 import { patchBreaker } from '../../src/instrument/opossum.ts';
 import { Breakers } from '../../src/tasks/breakers.ts';
+import { stayAwake } from '../helpers/awake.ts';
+
+stayAwake();
 
 interface Breaker extends EventEmitter {
   fire(...args: unknown[]): Promise<unknown>;
