@@ -171,22 +171,39 @@ export class NetworkMeter {
 
   /** Comes while the request is made, in the caller's context and before anything of it is written. */
   #beginHttp(request: AnyRequest): void {
-    const exchange = this.#begin(request, this.#serverOfHttp(request), false);
-    request.once('socket', (socket: Socket) => this.#guard(() => this.#connections.attach(exchange, socket)));
+    const named = this.#serverOfHttp(request);
+    const exchange = this.#begin(
+      request,
+      named ?? this.#traffic.origin(`${request.protocol}//${hostOf(request)}`),
+      false,
+    );
+    request.once('socket', (socket: Socket) =>
+      this.#guard(() => {
+        this.#connections.attach(exchange, socket);
+        if (named === undefined) this.#locate(exchange, request.host, socket);
+      }),
+    );
     request.once('timeout', () => {
       exchange.timedOut = exchange.status === 0;
     });
     request.once('close', () => this.#guard(() => this.#endHttp(request, exchange)));
   }
 
-  #serverOfHttp(request: ClientRequest): Server {
-    const { host, protocol, socketPath } = request as ClientRequest & { socketPath?: string };
+  /** Undefined where the header, which alone has the port, names another host: the application's, or that of CONNECT (Node.js 26). */
+  #serverOfHttp(request: ClientRequest): Server | undefined {
+    const { protocol, socketPath } = request as ClientRequest & { socketPath?: string };
     if (typeof socketPath === 'string') return this.#traffic.server(socketPath, undefined);
-    // The header has the port, unless the application has set another one.
     const header = request.getHeader('host');
-    const named = host.includes(':') ? `[${host}]` : host;
-    const isOwn = typeof header === 'string' && (header === named || header.startsWith(`${named}:`));
-    return this.#traffic.origin(`${protocol}//${isOwn ? header : named}`);
+    const host = hostOf(request);
+    const isOwn = typeof header === 'string' && (header === host || header.startsWith(`${host}:`));
+    return isOwn ? this.#traffic.origin(`${protocol}//${header}`) : undefined;
+  }
+
+  #locate(exchange: Exchange, host: string, socket: Socket): void {
+    const locate = (): void =>
+      this.#guard(() => this.#connections.locate(exchange, this.#traffic.server(host, socket.remotePort)));
+    if (socket.connecting) socket.once('connect', locate);
+    else locate();
   }
 
   /** A request that its caller destroys ends as one whose server hangs up does, but is destroyed before it has an error. */
@@ -233,6 +250,10 @@ export class NetworkMeter {
       this.#options.onError(error);
     }
   }
+}
+
+function hostOf({ host }: ClientRequest): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** Whether the connection ends because of the caller: neither has the other side closed it, nor is there an error of it. */

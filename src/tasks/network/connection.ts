@@ -17,8 +17,8 @@ export interface Payer {
 export interface Exchange {
   /** Undefined outside of runs, and for what a run begins after its end. */
   readonly payer: Payer | undefined;
-  readonly traffic: Traffic | undefined;
-  readonly server: Server;
+  traffic: Traffic | undefined;
+  server: Server;
   /** ms of performance.now(). */
   readonly startMs: number;
   connection: Connection | undefined;

@@ -91,6 +91,14 @@ export class Connections {
     if (exchange.payer !== undefined) this.#note(exchange.payer, connection);
   }
 
+  /** Where a request goes, when only its connection tells; nothing of it has been sent yet. */
+  locate(exchange: Exchange, server: Server): void {
+    if (exchange.isDone) return;
+    exchange.server = server;
+    if (exchange.connection !== undefined) exchange.connection.server = server;
+    if (exchange.payer !== undefined) exchange.traffic = this.#traffic.of(exchange.payer.taskId, server);
+  }
+
   /** A request has ended: with a response, unless it has an error. */
   finish(exchange: Exchange): void {
     if (exchange.isDone) return;

@@ -207,6 +207,16 @@ test('TLS through a tunnel counts once, and the tunnel as a request to the proxy
   assert.equal(run.bytesIn, own.bytesIn! + tunnel.bytesIn!);
 });
 
+test('a request with a Host header of its own counts for the server that it goes to', async () => {
+  const port = await servers.open('http');
+  await main.run('one', () =>
+    request(`http://127.0.0.1:${port}/body/10`, { headers: { host: 'a.example' } }),
+  );
+  const { success, bytesIn } = main.traffic('one', port)!;
+  assert.equal(success, 1);
+  assert.equal(bytesIn, (await servers.counts(port)).sent);
+});
+
 test('a server on a Unix domain socket', async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'taskwarden-')), 'http');
   const server = http.createServer((_, response) => response.end('hello')).listen(path);
