@@ -89,15 +89,21 @@ function* variables(spec: DashboardSpec) {
   yield new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus');
   yield choice('job', 'Job', 'label_values(taskwarden_series, job)');
   yield choice('instance', 'Instance', 'label_values(taskwarden_series{job=~"$job"}, instance)');
-  const runs = prometheusNameOf('task.runs');
-  const selected = 'job=~"$job", instance=~"$instance"';
+  const { watched } = spec;
+  const [queues, tasks] = (
+    watched === undefined ? (['task.runs', 'task.runs'] as const) : (['queue.depth', 'task.active'] as const)
+  ).map(prometheusNameOf);
+  const selected = [
+    'job=~"$job", instance=~"$instance"',
+    ...(watched === undefined ? [] : [`messaging_system="${watched}"`]),
+  ].join(', ');
   if (spec.variables.includes('queue'))
-    yield choice('queue', 'Queue', `label_values(${runs}{${selected}}, messaging_destination_name)`);
+    yield choice('queue', 'Queue', `label_values(${queues}{${selected}}, messaging_destination_name)`);
   if (spec.variables.includes('task'))
     yield choice(
       'task',
       'Task',
-      `label_values(${runs}{${selected}, messaging_destination_name=~"$queue"}, task_name)`,
+      `label_values(${tasks}{${selected}, messaging_destination_name=~"$queue"}, task_name)`,
     );
   // A range shorter than two exports has no rate. Grafana makes $__rate_interval four times the least step.
   yield new CustomVariableBuilder('step')
@@ -163,7 +169,13 @@ function table(spec: PanelSpec): TableBuilder {
     .filterable(true);
   const only = spec.targets.length === 1;
   const hidden = [...HIDDEN];
-  const names: Record<string, string> = { messaging_destination_name: 'Queue', task_name: 'Task' };
+  const names: Record<string, string> = {
+    messaging_destination_name: 'Queue',
+    task_name: 'Task',
+    redis_instance: 'Redis',
+    host_name: 'Host',
+    process_pid: 'Process',
+  };
   spec.targets.forEach((target, index) => {
     panel.withTarget(query(target, index).format(PromQueryFormat.Table).instant());
     const column = only ? 'Value' : `Value #${refId(index)}`;

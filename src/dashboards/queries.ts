@@ -42,8 +42,8 @@ export function rate(
 }
 
 /** Increase of a counter over the rate interval. */
-export function increase(name: MetricName): string {
-  return `increase(${series(name)}[$__rate_interval])`;
+export function increase(name: MetricName, only: readonly string[] = []): string {
+  return `increase(${series(name, only)}[$__rate_interval])`;
 }
 
 export function sumBy(labels: readonly string[], expr: string): string {

@@ -41,5 +41,7 @@ export interface DashboardSpec {
   readonly description: string;
   /** Variables beside data source, job and instance. */
   readonly variables: readonly ('queue' | 'task')[];
+  /** `messaging.system` of a dashboard about what a watcher sees in Redis: its variables are looked up there, not among runs. */
+  readonly watched?: string;
   readonly rows: readonly RowSpec[];
 }

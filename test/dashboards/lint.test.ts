@@ -8,10 +8,11 @@ import { knownSeries } from '../helpers/metric-names.ts';
 const UNITS = ['short', 'percentunit', 's', 'bytes', 'Bps', 'ops', 'reqps', 'cps'];
 const all = [...dashboards()];
 
-test('there are three dashboards, each with its own lasting uid and title', () => {
+test('there are four dashboards, each with its own lasting uid and title', () => {
   assert.deepEqual(
     all.map(([file, { uid, title }]) => [file, uid, title]),
     [
+      ['asynq.json', 'taskwarden-asynq', 'Taskwarden / Asynq'],
       ['queues.json', 'taskwarden-queues', 'Taskwarden / Queues'],
       ['tasks.json', 'taskwarden-tasks', 'Taskwarden / Tasks'],
       ['worker.json', 'taskwarden-worker', 'Taskwarden / Worker'],

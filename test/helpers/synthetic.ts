@@ -4,10 +4,10 @@ import { observe, type Registry } from '../../src/store/registry.ts';
 
 /** Values that an attribute takes where a panel asks for one in particular; all others take two made-up ones. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  'messaging.system': ['bullmq'],
+  'messaging.system': ['asynq'],
   'messaging.operation.name': ['process'],
   'task.outcome': ['success', 'failure'],
-  'queue.state': ['ready', 'active', 'dead'],
+  'queue.state': ['ready', 'active', 'scheduled', 'dead'],
   'task.retry': ['false', 'true'],
   'task.dependency.outcome': ['success', 'server_error'],
 };
