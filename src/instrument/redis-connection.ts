@@ -15,12 +15,21 @@ interface IoredisOptions {
   readonly natMap?: unknown;
 }
 
+/** Options that a client of node-redis has once it is made; those in its URL are among them. */
+interface NodeRedisOptions {
+  readonly username?: unknown;
+  readonly password?: unknown;
+  readonly database?: unknown;
+  readonly socket?: { readonly host?: unknown; readonly port?: unknown; readonly path?: unknown };
+  readonly credentialsProvider?: unknown;
+}
+
 /** Options of TLS that are plain data. */
 const TLS_WORDS = ['ca', 'cert', 'key', 'passphrase', 'servername'] as const;
 
 /**
- * Where a worker's Redis is, from what it was given as connection: options of ioredis, or a client or cluster of it. Undefined where that
- * cannot be told as plain data, as with other clients, a connector of one's own or functions among the options. Never throws.
+ * Where a worker's Redis is, from what it was given as connection: options of ioredis, or a client or cluster of it, or a client of
+ * node-redis. Undefined where that cannot be told as plain data, as with other clients, a connector of one's own or functions among the options. Never throws.
  */
 export function targetOf(connection: unknown): RedisTarget | string | undefined {
   try {
@@ -28,6 +37,7 @@ export function targetOf(connection: unknown): RedisTarget | string | undefined 
     const given = connection as { options?: unknown; isCluster?: unknown; startupNodes?: unknown };
     if (given.isCluster === true) return clusterTarget(given);
     const isClient = typeof (connection as { defineCommand?: unknown }).defineCommand === 'function';
+    if (!isClient && 'sendCommand' in connection) return nodeRedisTarget(given.options as NodeRedisOptions);
     return optionsTarget((isClient ? given.options : connection) as IoredisOptions);
   } catch {
     return undefined;
@@ -53,6 +63,25 @@ function optionsTarget(options: IoredisOptions): RedisTarget | string | undefine
   if (typeof options.path === 'string')
     return { mode: 'standalone', nodes: [], path: options.path, ...common };
   return { mode: 'standalone', nodes: [nodeOf(options as RedisNode, 6379)], ...common };
+}
+
+function nodeRedisTarget(options: NodeRedisOptions): RedisTarget | undefined {
+  const { socket = {}, database, username, password } = options;
+  const words = Object.entries(socket).filter(([name]) => TLS_WORDS.some((word) => word === name));
+  const hasTls = 'tls' in socket && socket.tls === true;
+  const tls = tlsOf(hasTls && Object.fromEntries(words));
+  // Those of the URL are given by a provider, too.
+  const isProvided = options.credentialsProvider !== undefined && password === undefined;
+  if (isProvided || tls === 'unknown') return undefined;
+  const common = {
+    db: Number(database ?? 0),
+    ...credentialsOf({ username, password }),
+    ...(tls !== undefined && { tls }),
+    readFrom: 'primary' as const,
+  };
+  return typeof socket.path === 'string'
+    ? { mode: 'standalone', nodes: [], path: socket.path, ...common }
+    : { mode: 'standalone', nodes: [nodeOf(socket as RedisNode, 6379)], ...common };
 }
 
 function clusterTarget(cluster: { options?: unknown; startupNodes?: unknown }): RedisTarget | undefined {

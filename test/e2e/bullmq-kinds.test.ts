@@ -11,8 +11,12 @@ const ERROR = 2;
 /** Between a handler's clock and ours the process may be kept from running, s. Shorter than every delay here. */
 const SLACK = 0.15;
 
-for (const library of ['bullmq5', 'bullmq']) {
-  describe(library, () => {
+for (const [library, client] of [
+  ['bullmq5', 'ioredis'],
+  ['bullmq', 'ioredis'],
+  ['bullmq', 'redis'],
+] as const) {
+  describe(`${library} on ${client}`, () => {
     let redis: RedisServer;
     let sink: OtlpSink;
     let calls: Call[];
@@ -21,7 +25,10 @@ for (const library of ['bullmq5', 'bullmq']) {
 
     before(async () => {
       [redis, sink] = await Promise.all([startRedis(), startSink()]);
-      const ended = await runFixture('kinds.ts', sink, { redis, env: { BULLMQ: library } });
+      const ended = await runFixture('kinds.ts', sink, {
+        redis,
+        env: { BULLMQ: library, BULLMQ_CLIENT: client },
+      });
       assert.equal(ended.code, 0, ended.stderr);
       assert.equal(ended.stderr, '');
       const lines = linesOf<Call & Ready & { states: Record<string, string> }>(ended);

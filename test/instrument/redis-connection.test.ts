@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cluster, Redis } from 'ioredis';
+import { createClient } from 'redis';
 import { targetOf } from '../../src/instrument/redis-connection.ts';
 
 const plain = { mode: 'standalone', db: 0, readFrom: 'primary' } as const;
@@ -49,6 +50,24 @@ test('clients and clusters of ioredis', (t) => {
     password: 'p',
     tls: {},
   });
+});
+
+test('clients of node-redis', () => {
+  const client = createClient({ url: 'rediss://u:p@host:7001/2', socket: { tls: true, ca: 'PEM' } });
+  assert.deepEqual(targetOf(client), {
+    ...plain,
+    nodes: [{ host: 'host', port: 7001 }],
+    db: 2,
+    username: 'u',
+    password: 'p',
+    tls: { ca: 'PEM' },
+  });
+  assert.deepEqual(targetOf(createClient({ socket: { path: '/run/redis.sock', tls: false } })), {
+    ...plain,
+    nodes: [],
+    path: '/run/redis.sock',
+  });
+  assert.deepEqual(targetOf(createClient()), { ...plain, nodes: [{ host: '127.0.0.1', port: 6379 }] });
 });
 
 test('what cannot be told as plain data is not guessed, and never throws', () => {
