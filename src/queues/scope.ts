@@ -2,15 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
 import { Gauges } from './gauges.ts';
 import { errorIn, type Outcome, outcomeOf } from './outcome.ts';
-import type {
-  Discovery,
-  InstanceReader,
-  Poll,
-  QueueReader,
-  QueueRef,
-  QueueSystem,
-  Reading,
-} from './system.ts';
+import type { Discovery, InstanceReader, Poll, QueueReader, QueueSystem, Reading } from './system.ts';
 import { together, watched } from './together.ts';
 
 /** Queues of one scope that are watched at most. */
@@ -52,7 +44,11 @@ export class Scope {
     this.#options = options;
     this.#totals = system.instance?.(prefix);
     this.#gauges = new Gauges(registry);
-    this.#common = { 'messaging.system': system.name, 'redis.instance': instance };
+    this.#common = {
+      'messaging.system': system.name,
+      'redis.instance': instance,
+      ...(prefix !== system.prefix && { 'queue.prefix': prefix }),
+    };
   }
 
   discovery(): Discovery {
@@ -71,7 +67,7 @@ export class Scope {
     const queue = { prefix, name };
     this.#queues.set(name, {
       reader: known?.reader ?? system.reader(queue),
-      attributes: this.#attributes(queue),
+      attributes: this.#attributes(name),
       gauges: known?.gauges ?? new Gauges(registry),
       pinned,
       gone: 0,
@@ -134,7 +130,7 @@ export class Scope {
     };
     const readings = yield* watched(totals.poll(nowMs), () => {}, fault);
     for (const { metric, attributes, value, queue } of readings) {
-      const of = queue === undefined ? this.#common : this.#attributes(queue);
+      const of = queue === undefined ? this.#common : this.#attributes(queue.name);
       this.#gauges.set(metric, { ...of, ...attributes }, value);
     }
     this.#gauges.endRound();
@@ -146,11 +142,7 @@ export class Scope {
     gauges.endRound();
   }
 
-  #attributes({ prefix, name }: QueueRef): Labels {
-    return {
-      ...this.#common,
-      'messaging.destination.name': name,
-      ...(prefix !== this.#options.system.prefix && { 'queue.prefix': prefix }),
-    };
+  #attributes(name: string): Labels {
+    return { ...this.#common, 'messaging.destination.name': name };
   }
 }

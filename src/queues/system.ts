@@ -10,8 +10,8 @@ export type Reply = Buffer | number | null | Error | readonly Reply[];
 export interface Reading {
   readonly metric: MetricName;
   /**
-   * Beside those that the watcher adds: `messaging.system` and `redis.instance` on all, and `messaging.destination.name` (with
-   * `queue.prefix`, where it is not the system's own) on those of a queue.
+   * Beside those that the watcher adds: `messaging.system` and `redis.instance` on all (with `queue.prefix`, where it is not the
+   * system's own), and `messaging.destination.name` on those of a queue.
    */
   readonly attributes: Readonly<Record<string, string>>;
   readonly value: number;

@@ -58,12 +58,15 @@ export function parseTarget(url: string, readFrom: RedisTarget['readFrom'] = 'pr
   };
 }
 
-/** What `redis.instance` says: no credentials, and the same text for the same Redis. */
+/**
+ * What `redis.instance` says: no credentials, and the same text for the same Redis, in whatever order its nodes are told. A master has a
+ * name among its own sentinels alone, which as a rule is mymaster.
+ */
 export function instanceName({ mode, nodes, path, master, db }: RedisTarget): string {
-  const first = nodes[0];
-  const address = path ?? (first === undefined ? 'unknown' : `${first.host}:${first.port}`);
+  const [first = 'unknown'] = nodes.map(({ host, port }) => `${host}:${port}`).sort();
+  const address = path ?? first;
   if (mode === 'cluster') return address;
-  return `${mode === 'sentinel' ? master : address}/${db}`;
+  return `${mode === 'sentinel' ? `${master}@${address}` : address}/${db}`;
 }
 
 function nodeOf(text: string, port: number, refuse: (why: string) => never): RedisNode {

@@ -28,7 +28,7 @@ export function watching(
   systems: readonly (QueueSystem | readonly [QueueSystem, string])[],
   options: Partial<RedisWatcherOptions> = {},
 ): Watching {
-  const registry = new Registry(Date.now(), { maxSeriesPerMetric: 2000 });
+  const registry = options.registry ?? new Registry(Date.now(), { maxSeriesPerMetric: 2000 });
   const commands: Command[][] = [];
   const errors: unknown[] = [];
   const watcher = new RedisWatcher({

@@ -130,7 +130,7 @@ test('sentinels: the master is found, also after a failover; a replica may be re
   await watch.poll();
   assert.equal(watch.status(), 'ok');
   assert.equal(watch.value('queue.depth', depthOf('mail')), 1);
-  assert.equal(watch.value('taskwarden.redis.leader', { 'redis.instance': 'main/0' }), 1);
+  assert.equal(watch.value('taskwarden.redis.leader', { 'redis.instance': `main@127.0.0.1:${port}/0` }), 1);
   await watch.watcher.stop();
 
   const reads = watching(t, url, [bullmq], { target: parseTarget(url, 'replica') });

@@ -18,7 +18,6 @@ export interface AsynqSystem extends QueueSystem {
 
 /** hibiken/asynq, 0.18 to 0.26. */
 export function createAsynq({ inspect }: AsynqOptions = {}): AsynqSystem {
-  const names = new TypeNames();
   const instances: AsynqInstanceReader[] = [];
   return {
     name: 'asynq',
@@ -26,7 +25,7 @@ export function createAsynq({ inspect }: AsynqOptions = {}): AsynqSystem {
     discovery: (prefix) => new QueueScan(prefix),
     reader: (queue) => new AsynqQueueReader(queue),
     instance(prefix) {
-      const reader = new AsynqInstanceReader({ prefix, names, inspect: inspect?.() });
+      const reader = new AsynqInstanceReader({ prefix, names: new TypeNames(), inspect: inspect?.() });
       instances.push(reader);
       return reader;
     },
