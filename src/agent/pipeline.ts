@@ -3,7 +3,6 @@ import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { SIGNALS } from '../config/otel.ts';
-import { CAPTURES } from '../model/action.ts';
 import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
@@ -11,7 +10,7 @@ import type { SpanData } from '../model/span.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
 import type { QueueSelection } from '../queues/watcher.ts';
 import { Registry } from '../store/registry.ts';
-import { Actions } from './actions.ts';
+import type { Actions } from './actions.ts';
 import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
 import { Blocks } from './blocks/blocks.ts';
@@ -269,28 +268,21 @@ export class Pipeline {
 
   /** What rules may ask for in this process. */
   async #openActions(): Promise<void> {
-    const inbox = this.#sources.all[0]?.inbox;
-    if (inbox === undefined) return;
-    const { openCaptures } = await import('./captures/open.ts');
-    this.#captures = openCaptures(this.#config, inbox, this.#blocks, this.#registry, this.#warn);
-    const flush = async (): Promise<void> => this.#exporting?.flush(FLUSH_MS);
-    const onlyLooks = this.#config.actions.every((name) => (CAPTURES as readonly string[]).includes(name));
-    const stopping = onlyLooks
-      ? {}
-      : (await import('./enforcement/open.ts')).openEnforcement(
-          this.#config,
-          inbox,
-          this.#blocks.main,
-          flush,
-        );
-    this.#actions = new Actions({
-      actions: { ...this.#captures.actions, ...stopping },
-      allowed: this.#config.actions,
-      dryRun: this.#config.actionsDryRun,
+    const { openActions } = await import('./open-actions.ts');
+    const { actions, captures, pauses } = await openActions({
+      config: this.#config,
+      registry: this.#registry,
+      inbox: this.#sources.all[0]?.inbox,
+      blocks: this.#blocks,
+      queues: this.#queues,
+      flush: async () => this.#exporting?.flush(FLUSH_MS),
       onEvent: (record) => this.#export((to) => to.event(record)),
-      count: (action, outcome) => this.#registry.add('taskwarden.actions', { action, outcome }, 1),
-      now: wallClock,
+      warn: this.#warn,
     });
+    this.#actions = actions;
+    this.#captures = captures;
+    if (pauses === undefined) return;
+    this.#every(pauses.keepMs, () => this.#guard('queue actions', () => pauses.keep()));
   }
 
   /** The limits of memory, where there is a worker in this process. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { RunReference } from '../model/alert.ts';
 import type { Labels } from '../model/labels.ts';
 import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
-import type { QueueSelection, QueueWatcher } from '../queues/watcher.ts';
+import type { QueuePlace, QueueSelection, QueueWatcher } from '../queues/watcher.ts';
 import type { Registry } from '../store/registry.ts';
 import type { Guard } from './guard.ts';
 
@@ -63,6 +63,13 @@ export class Queues {
   runsFor(labels: Labels): RunReference[] {
     return this.#watcher?.runsFor(labels) ?? [];
   }
+
+  /** See {@link QueueWatcher.placesOf}. */
+  readonly placesOf = (system: string, queue: string): QueuePlace[] =>
+    this.#watcher?.placesOf(system, queue) ?? [];
+
+  /** See {@link QueueWatcher.write}. */
+  readonly write: QueueWatcher['write'] = async (place, write) => this.#watcher?.write(place, write);
 
   async stop(): Promise<void> {
     await this.#watcher?.stop();

@@ -10,6 +10,7 @@ export const ACTIONS = [
   'abort-run',
   'terminate-run',
   'kill-child',
+  'cancel-task',
   'pause-queue',
   'exit',
 ] as const;
@@ -18,6 +19,9 @@ export const ACTIONS = [
 const THREAD_ACTIONS: readonly string[] = ['abort-run', 'terminate-run', 'pause-queue'];
 
 export type ActionName = (typeof ACTIONS)[number];
+
+/** Those that write to the Redis of a queue. */
+export const QUEUE_ACTIONS: readonly string[] = ['cancel-task', 'pause-queue'];
 
 /** The names in the text of the annotation, each once, in their order. */
 export function actionNames(text: string | undefined): string[] {

@@ -18,6 +18,18 @@ export interface RunReference {
   active: boolean;
   /** Where it is in the table of the main thread; absent where it has ended, or runs in another thread. */
   place?: RunPlace | undefined;
+  /** Where a watcher of queues has found it; absent for a run of this process. */
+  watched?: WatchedRun | undefined;
+}
+
+/** A task that a worker anywhere has in its hands. */
+export interface WatchedRun {
+  /** As `redis.instance` says. */
+  readonly redis: string;
+  /** Of the library's keys. */
+  readonly prefix: string;
+  /** By the clock of its server, ms since the Unix epoch. */
+  readonly startedMs: number | undefined;
 }
 
 /** A run of the main thread, told from its successors in the same slot. */

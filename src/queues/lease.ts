@@ -9,9 +9,9 @@ const LASTS = 1.5;
 export const STANDBY_LOOKS = 0.5;
 
 /**
- * Who polls the queues of one system under one prefix of one Redis: a key with the agent's name, which ends by itself. It is the only thing
- * that is ever written. Each term has a number that only grows (the fencing token), so that a leader that was away for a while cannot
- * take the key of its own next term, or another's, for the one it holds.
+ * Who polls the queues of one system under one prefix of one Redis: a key with the agent's name, which ends by itself. It is all that is
+ * written but for actions, see writes.ts. Each term has a number that only grows (the fencing token), so that a leader that was away for
+ * a while cannot take the key of its own next term, or another's, for the one it holds.
  */
 export class Lease {
   readonly #key: string;
@@ -54,6 +54,13 @@ export class Lease {
       return 'standby';
     }
     return yield* this.#take(nowMs, ttl);
+  }
+
+  /** Whether Redis says so, too. */
+  *isHeld(): Poll<boolean> {
+    if (this.#term === undefined) return false;
+    const [held] = yield [['GET', this.#key]];
+    return text(held) === this.#term;
   }
 
   /** Gives the lease back, so that another need not wait for its end. */

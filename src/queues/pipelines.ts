@@ -17,7 +17,7 @@ export interface Link {
 
 /** An answer that takes longer does not come. */
 export const TIMEOUT_MS = 5000;
-const KEYLESS = new Set(['TIME', 'INFO', 'SCAN', 'CLIENT']);
+const KEYLESS = new Set(['TIME', 'INFO', 'SCAN', 'CLIENT', 'PUBLISH']);
 
 /** One pipeline on one connection. */
 export async function pipelined(

@@ -10,6 +10,7 @@ import { Search } from './search.ts';
 import type { Poll, QueueSystem, Reply } from './system.ts';
 import { instanceName, type RedisTarget } from './target.ts';
 import { together } from './together.ts';
+import type { NotLed } from './writes.ts';
 
 export interface RedisWatcherOptions {
   readonly target: RedisTarget;
@@ -47,7 +48,8 @@ const MAX_INTERVAL_MS = 60_000;
 /** Watches the queues of one Redis, one poll at a time. */
 export class RedisWatcher {
   readonly #options: RedisWatcherOptions;
-  readonly #instance: string;
+  /** As `redis.instance` has it. */
+  readonly instance: string;
   readonly #gauges: Gauges;
   readonly #scopes = new Map<string, Watching>();
   #link: Link | undefined;
@@ -61,7 +63,7 @@ export class RedisWatcher {
   constructor(options: RedisWatcherOptions) {
     this.#options = options;
     this.#intervalMs = options.intervalMs;
-    this.#instance = instanceName(options.target);
+    this.instance = instanceName(options.target);
     this.#gauges = new Gauges(options.registry);
   }
 
@@ -71,7 +73,7 @@ export class RedisWatcher {
     const name = `${system.name}:${prefix}`;
     const known = this.#scopes.get(name);
     if (known !== undefined) return known.scope;
-    const scope = new Scope({ system, prefix, instance: this.#instance, registry, onError });
+    const scope = new Scope({ system, prefix, instance: this.instance, registry, onError });
     this.#scopes.set(name, {
       scope,
       lease: new Lease(name, owner),
@@ -100,6 +102,37 @@ export class RedisWatcher {
     this.#set('taskwarden.redis.poll.duration', took / 1000);
     this.#gauges.endRound();
     return Math.max(0, wait - took);
+  }
+
+  /** Prefixes of a system under which a queue of that name is watched. */
+  prefixesOf(system: string, queue: string): string[] {
+    return [...this.#scopes].flatMap(([name, { scope }]) =>
+      name.startsWith(`${system}:`) && scope.has(queue) ? name.slice(system.length + 1) : [],
+    );
+  }
+
+  /**
+   * Writes for an action, where this agent leads: by a connection to the primary, which ends with it.
+   *
+   * @param write is told whether Redis is no cluster
+   * @throws Error when Redis cannot be reached
+   */
+  async write<Learnt>(
+    system: string,
+    prefix: string,
+    write: (isSingle: boolean) => Poll<Learnt>,
+  ): Promise<Learnt | NotLed> {
+    const { target, connect, now } = this.#options;
+    const { role, lease } = this.#scopes.get(`${system}:${prefix}`) ?? {};
+    if (role === 'refused') return 'no_lease';
+    if (lease?.holds(now()) !== true || this.#stopped) return 'standby';
+    const link = await connect({ ...target, readFrom: 'primary' });
+    try {
+      if (!(await this.#run(link, lease.isHeld())) || !lease.holds(now())) return 'standby';
+      return await this.#run(link, write(target.mode !== 'cluster'));
+    } finally {
+      link.close();
+    }
   }
 
   /** Gives leases back and closes the connections. */
@@ -234,7 +267,7 @@ export class RedisWatcher {
     if (commands.length === 0) return [];
     this.#options.registry.add(
       'taskwarden.redis.commands',
-      { 'redis.instance': this.#instance },
+      { 'redis.instance': this.instance },
       commands.length,
     );
     const replies = await link.send(commands, node);
@@ -249,7 +282,7 @@ export class RedisWatcher {
   }
 
   #set(metric: Parameters<Gauges['set']>[0], value: number, own: Record<string, string> = {}): void {
-    this.#gauges.set(metric, own, value, { 'redis.instance': this.#instance });
+    this.#gauges.set(metric, own, value, { 'redis.instance': this.instance });
   }
 
   #close(): void {

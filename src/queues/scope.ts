@@ -42,7 +42,7 @@ export class Scope {
   constructor(options: ScopeOptions) {
     const { system, prefix, instance, registry } = options;
     this.#options = options;
-    this.#totals = system.instance?.(prefix);
+    this.#totals = system.instance?.(prefix, instance);
     this.#gauges = new Gauges(registry);
     this.#common = {
       'messaging.system': system.name,
@@ -72,6 +72,10 @@ export class Scope {
       pinned,
       gone: 0,
     });
+  }
+
+  has(name: string): boolean {
+    return this.#queues.has(name);
   }
 
   /** Polls all queues. @param nowMs the clock of Redis */

@@ -76,5 +76,6 @@ export interface QueueSystem {
   readonly prefix: string;
   discovery(prefix: string): Discovery;
   reader(queue: QueueRef): QueueReader;
-  instance?(prefix: string): InstanceReader;
+  /** @param redis as `redis.instance` says */
+  instance?(prefix: string, redis?: string): InstanceReader;
 }

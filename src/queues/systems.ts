@@ -2,6 +2,7 @@ import type { RunReference } from '../model/alert.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Inspect } from './asynq/instance-reader.ts';
 import type { QueueSystem } from './system.ts';
+import type { QueueWrites } from './writes.ts';
 
 export interface SystemOptions {
   /** Reads what the machine knows of asynq's worker processes. */
@@ -11,6 +12,8 @@ export interface SystemOptions {
 /** A system, and what it knows of the tasks that an alert speaks of. */
 export interface LoadedSystem extends QueueSystem {
   runsFor?(labels: Labels): RunReference[];
+  /** What may be done to its tasks and queues; absent where that is up to its workers. */
+  readonly writes?: QueueWrites;
 }
 
 /** Every queue system on Redis; each is loaded when it is watched. */

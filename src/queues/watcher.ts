@@ -5,8 +5,10 @@ import type { Labels } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
 import { connect } from './link.ts';
 import { RedisWatcher } from './redis-watcher.ts';
+import type { Poll } from './system.ts';
 import { type LoadedSystem, loadSystem, type SystemOptions } from './systems.ts';
 import { instanceName, type RedisTarget } from './target.ts';
+import type { NotLed, QueueWrites } from './writes.ts';
 
 export interface QueueWatcherOptions extends SystemOptions {
   readonly registry: Registry;
@@ -29,6 +31,15 @@ export interface QueueSelection {
   readonly prefix?: string | undefined;
   /** Watched whether found or not. */
   readonly queues: readonly string[];
+}
+
+/** The keys of a library in a Redis. */
+export interface QueuePlace {
+  /** As `messaging.system` has it. */
+  readonly system: string;
+  /** As `redis.instance` has it. */
+  readonly redis: string;
+  readonly prefix: string;
 }
 
 /** Watches the queues of any number of Redis instances, each at its own pace. */
@@ -65,6 +76,35 @@ export class QueueWatcher {
   /** Tasks that an alert with these labels speaks of, as far as the systems know them. */
   runsFor(labels: Labels): RunReference[] {
     return this.#loaded.flatMap((system) => system.runsFor?.(labels) ?? []);
+  }
+
+  /** Where a queue of that name is watched. */
+  placesOf(system: string, queue: string): QueuePlace[] {
+    const places = [...this.#watchers.values()].flatMap((watcher) =>
+      watcher.prefixesOf(system, queue).map((prefix) => ({ system, redis: watcher.instance, prefix })),
+    );
+    return [...new Map(places.map((place) => [JSON.stringify(place), place])).values()];
+  }
+
+  /**
+   * Writes for an action, where this agent leads; undefined where the library has no such thing, or is not watched there.
+   *
+   * @throws Error when Redis cannot be reached
+   */
+  async write<Learnt>(
+    { system, redis, prefix }: QueuePlace,
+    write: (writes: QueueWrites, isSingle: boolean) => Poll<Learnt>,
+  ): Promise<Learnt | NotLed | undefined> {
+    const writes = (await this.#systems.get(system))?.writes;
+    let result: Learnt | NotLed | undefined;
+    if (writes === undefined) return result;
+    for (const watcher of this.#watchers.values()) {
+      if (watcher.instance !== redis) continue;
+      result = await watcher.write(system, prefix, (isSingle) => write(writes, isSingle));
+      // The same Redis is watched twice where replicas of it are read, too.
+      if (result !== 'standby') break;
+    }
+    return result;
   }
 
   /** Ends the polls, and gives the leases back so that another agent can take over at once. */

@@ -2,6 +2,8 @@ import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import { scanned, text } from '../reply.ts';
 import type { Discovery, DiscoveryStep, Poll, QueueRef, QueueSystem } from '../system.ts';
+import type { QueueWrites } from '../writes.ts';
+import { writes } from './actions.ts';
 import { AsynqInstanceReader, type Inspect } from './instance-reader.ts';
 import { AsynqQueueReader } from './queue-reader.ts';
 import { TypeNames } from './type-names.ts';
@@ -11,7 +13,8 @@ export interface AsynqOptions {
 }
 
 export interface AsynqSystem extends QueueSystem {
-  instance(prefix: string): AsynqInstanceReader;
+  instance(prefix: string, redis?: string): AsynqInstanceReader;
+  readonly writes: QueueWrites;
   /** Tasks in flight, or lost with their server, that an alert with these labels speaks of. */
   runsFor(labels: Labels): RunReference[];
 }
@@ -24,11 +27,12 @@ export function createAsynq({ inspect }: AsynqOptions = {}): AsynqSystem {
     prefix: 'asynq',
     discovery: (prefix) => new QueueScan(prefix),
     reader: (queue) => new AsynqQueueReader(queue),
-    instance(prefix) {
-      const reader = new AsynqInstanceReader({ prefix, names: new TypeNames(), inspect: inspect?.() });
+    instance(prefix, redis) {
+      const reader = new AsynqInstanceReader({ prefix, redis, names: new TypeNames(), inspect: inspect?.() });
       instances.push(reader);
       return reader;
     },
+    writes,
     runsFor: (labels) => instances.flatMap((reader) => reader.runsFor(labels)),
   };
 }

@@ -29,6 +29,8 @@ export type Inspect = () => InspectWorkers;
 
 export interface InstanceReaderOptions {
   readonly prefix: string;
+  /** As `redis.instance` says. */
+  readonly redis?: string | undefined;
   readonly names: TypeNames;
   readonly inspect?: InspectWorkers | undefined;
 }
@@ -100,6 +102,7 @@ export class AsynqInstanceReader implements InstanceReader {
 
   /** Tasks that an alert with these labels speaks of, as the last poll found them. */
   runsFor(labels: Labels): RunReference[] {
-    return runsFor(labels, this.#workers, this.#lost.tasks, this.#nowMs);
+    const { prefix, redis } = this.#options;
+    return runsFor(labels, { prefix, redis }, this.#workers, this.#lost.tasks, this.#nowMs);
   }
 }

@@ -6,14 +6,23 @@ import type { WorkerProcess } from './workers.ts';
 /** Tasks named in one alert. */
 const MAX_RUNS = 10;
 
+/** Whose tasks they are. */
+export interface Place {
+  readonly prefix: string;
+  /** As `redis.instance` says; undefined where only one is watched. */
+  readonly redis: string | undefined;
+}
+
 /** Tasks in flight, or lost with their server, that the labels of an alert speak of: the oldest first. */
 export function runsFor(
   labels: Labels,
+  { prefix, redis }: Place,
   workers: readonly WorkerProcess[],
   lost: readonly LostTask[],
   nowMs: number,
 ): RunReference[] {
   if ((labels.messaging_system ?? 'asynq') !== 'asynq') return [];
+  if ((labels.redis_instance ?? redis) !== redis || (labels.queue_prefix ?? prefix) !== prefix) return [];
   const runs = [
     ...workers.flatMap(({ host, pid, running }) =>
       running.map(({ flight, ageMs }) => ({ host, pid, flight, ageMs, active: true })),
@@ -34,7 +43,7 @@ export function runsFor(
     )
     .sort((a, b) => (b.ageMs ?? 0) - (a.ageMs ?? 0))
     .slice(0, MAX_RUNS)
-    .map(({ flight: { queue, type, id }, ageMs, active }) => ({
+    .map(({ flight: { queue, type, id, startedMs }, ageMs, active }) => ({
       queue,
       task: type,
       framework: 'asynq',
@@ -45,5 +54,6 @@ export function runsFor(
       spanId: '',
       ageMs: ageMs ?? 0,
       active,
+      ...(redis !== undefined && { watched: { redis, prefix, startedMs } }),
     }));
 }
