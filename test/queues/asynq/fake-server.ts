@@ -39,6 +39,8 @@ export interface FakeTask {
 }
 
 export interface FakeServer {
+  /** Of its keys. */
+  readonly prefix?: string;
   readonly host?: string;
   readonly pid?: number;
   readonly concurrency?: number;
@@ -54,7 +56,7 @@ export interface FakeServer {
 
 /** Writes what a server writes at a beat, under the id `uuid`, in the layout that the recorded fixtures show. */
 export async function beat(redis: Redis, uuid: string, server: FakeServer): Promise<void> {
-  const { host = 'h1', pid = 7, tasks = {}, now } = server;
+  const { prefix = 'asynq', host = 'h1', pid = 7, tasks = {}, now } = server;
   const name = `{${host}:${pid}:${uuid}}`;
   const info = encode('ServerInfo', {
     host,
@@ -66,12 +68,12 @@ export async function beat(redis: Redis, uuid: string, server: FakeServer): Prom
     startTime: { seconds: server.started ?? now - 100 },
     activeWorkerCount: server.active ?? Object.keys(tasks).length,
   });
-  await redis.zadd('asynq:servers', now + 10, `asynq:servers:${name}`);
-  await redis.setex(`asynq:servers:${name}`, 10, info);
-  await redis.del(`asynq:workers:${name}`);
+  await redis.zadd(`${prefix}:servers`, now + 10, `${prefix}:servers:${name}`);
+  await redis.setex(`${prefix}:servers:${name}`, 10, info);
+  await redis.del(`${prefix}:workers:${name}`);
   for (const [id, task] of Object.entries(tasks)) {
     const message = Buffer.isBuffer(task) ? task : workerInfo(task, now);
-    await redis.hset(`asynq:workers:${name}`, id, message);
+    await redis.hset(`${prefix}:workers:${name}`, id, message);
   }
 }
 
