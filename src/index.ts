@@ -25,7 +25,7 @@ import { HandleMeter } from './tasks/meters/handles.ts';
 import { JobSample } from './tasks/meters/jobs.ts';
 import { NetworkMeter } from './tasks/meters/network.ts';
 import { exposeSlot } from './tasks/meters/slot.ts';
-import { faultReporter, Tasks } from './tasks/run.ts';
+import { agentFaultReporter, faultReporter, Tasks } from './tasks/run.ts';
 import { Tally } from './tasks/tally.ts';
 import { Workers } from './tasks/workers.ts';
 
@@ -50,6 +50,9 @@ const globals = globalThis as { [RUNNING]?: Running };
 /** How long a broken rule file that was named explicitly may take to be found at the start, ms. */
 const START_TIMEOUT_MS = 5000;
 const FLUSH_TIMEOUT_MS = 1000;
+/** What the agent thread may grow to beside its series, and with each of them, MB: several times what it needs. */
+const AGENT_HEAP_MB = 512;
+const SERIES_MB = 0.004;
 
 /**
  * Starts Taskwarden in this thread: `import 'taskwarden/register'` does it for you. Libraries that are loaded afterwards are
@@ -66,20 +69,29 @@ export function start(): Taskwarden | undefined {
   for (const warning of config.warnings) warn(warning);
   const shared = createShared();
   const onError = faultReporter(shared.i32, warn);
-  const agent = connectAgent({ shared, url: agentUrl(), config, env: config.env, onError });
+  const events = config.recorder === 'event' && isMainThread ? new EventFile(shared) : undefined;
+  const outbox = new Outbox(shared, config.maxTasks, events);
+  const agent = connectAgent({
+    shared,
+    url: agentUrl(),
+    config,
+    env: config.env,
+    maxHeapMb: AGENT_HEAP_MB + Math.ceil(config.store.maxSeries * SERIES_MB),
+    told: () => outbox.told(),
+    onFault: agentFaultReporter(warn),
+  });
   if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
-  globals[RUNNING] = instrument(config, shared, agent, { onError, warn });
+  globals[RUNNING] = instrument(config, outbox, agent, { onError, warn });
   return globals[RUNNING];
 }
 
 function instrument(
   config: Config,
-  shared: Shared,
+  outbox: Outbox,
   agent: AgentLink,
   { onError, warn }: { onError: (part: string, error: unknown) => void; warn: (text: string) => void },
 ): Running {
-  const events = config.recorder === 'event' && isMainThread ? new EventFile(shared) : undefined;
-  const outbox = new Outbox(shared, config.maxTasks, events);
+  const { shared } = outbox;
   const tally = new Tally();
   const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions, tally });
   const sdk = new Sdk({

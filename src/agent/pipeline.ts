@@ -85,10 +85,19 @@ export class Pipeline {
   /** When a poll last made a step of its own; monotonic. */
   #polledMs = Number.NEGATIVE_INFINITY;
 
-  /** @param options.sidecar whether there is no worker in this process, and queues are all there is to watch */
-  constructor(config: Config, { sidecar = false }: { readonly sidecar?: boolean } = {}) {
+  /**
+   * @param options.sidecar whether there is no worker in this process, and queues are all there is to watch
+   * @param options.instanceId identity of the process where the user gives none; a new one if left out
+   */
+  constructor(
+    config: Config,
+    { sidecar = false, instanceId }: { readonly sidecar?: boolean; readonly instanceId?: string } = {},
+  ) {
     this.#config = config;
-    this.#resource = resourceAttributes(config.otel.serviceName, config.otel.resourceAttributes);
+    this.#resource = resourceAttributes(config.otel.serviceName, {
+      ...(instanceId !== undefined && { 'service.instance.id': instanceId }),
+      ...config.otel.resourceAttributes,
+    });
     this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: sidecar ? 100_000 : 2000 });
     beginAtZero(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;

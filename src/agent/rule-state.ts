@@ -108,7 +108,8 @@ export class RuleState {
       else if (
         owner === key &&
         name.endsWith('.json') &&
-        !isRunning({ pid: Number(pid), start: Number(start) })
+        // What is there of this process was left by an agent of it that has died.
+        (path === this.#path || !isRunning({ pid: Number(pid), start: Number(start) }))
       )
         found.push({ path, at });
     }

@@ -1,5 +1,5 @@
 import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
-import type { Offer, TallyName, TaskKey } from '../bridge/protocol.ts';
+import type { Offer, TallyName, TaskKey, Told } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskKeyText } from './ingest.ts';
 import { Vitals } from './vitals.ts';
@@ -38,12 +38,23 @@ export class Sources {
     this.#watch = (inbox) => watch(inbox, this.#all.length === 0);
   }
 
-  add({ buffer, clockOffset }: Offer): Source {
-    const inbox = new Inbox(buffer, clockOffset);
+  add({ buffer, clockOffset, told }: Offer): Source {
+    const inbox = new Inbox(buffer, clockOffset, told);
     const vitals = new Vitals(inbox, this.#registry, this.#all.length === 0);
     const source = { inbox, vitals, watchdog: this.#watch(inbox) };
     this.#all.push(source);
+    if (told !== undefined) this.#takeOver(inbox, told);
     return source;
+  }
+
+  /** What a former agent has read is not written again. */
+  #takeOver(inbox: Inbox, { tasks, queues, open, breakers }: Told): void {
+    const { queue, tally, breaker } = this.#handlers;
+    for (const [id, task] of tasks.entries()) this.#task(inbox, id, task);
+    for (const seen of queues) queue?.(seen);
+    for (const [id, name, count] of open)
+      if (inbox.tasks[id] !== undefined) tally?.(inbox, inbox.tasks[id], name, count);
+    for (const row of breakers) breaker?.(row);
   }
 
   get all(): readonly Source[] {

@@ -1,5 +1,6 @@
 import type { Inbox } from '../bridge/inbox.ts';
-import { DUPLICATE_TYPES, HANDLE_TYPES, type TallyName, type TaskKey } from '../bridge/protocol.ts';
+import { DUPLICATE_TYPES, type TallyName, type TaskKey } from '../bridge/protocol.ts';
+import { isHandle } from '../bridge/told.ts';
 import type { Labels } from '../model/labels.ts';
 import type { MetricName } from '../model/metrics.ts';
 import type { Registry } from '../store/registry.ts';
@@ -44,10 +45,6 @@ export class Tallies {
       name === 'cpu_sampled' ? delta / 1000 : delta,
     );
   }
-}
-
-function isHandle(name: TallyName): boolean {
-  return (HANDLE_TYPES as readonly string[]).includes(name);
 }
 
 function seriesOf(name: TallyName): [MetricName, Labels] {

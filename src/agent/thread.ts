@@ -8,9 +8,10 @@ import { TaskwardenError } from '../model/errors.ts';
 import { warnOnStderr } from './guard.ts';
 import { Pipeline } from './pipeline.ts';
 
-const { config, buffer, clockOffset } = workerData as ThreadStart;
-const pipeline = new Pipeline(config as Config);
-const main = pipeline.watch({ buffer, clockOffset });
+const { config, instanceId, ...offer } = workerData as ThreadStart;
+const pipeline = new Pipeline(config as Config, { instanceId });
+const main = pipeline.watch(offer);
+const isFirst = Atomics.load(main.shared.i32, I32.agentRestarts) === 0;
 
 /** Memory of the other threads, by thread id. */
 const threads = new Map<number, Inbox>();
@@ -25,10 +26,12 @@ try {
   await pipeline.connect();
   main.announce('exporting');
 } catch (error) {
+  // Only at the start is it the user's mistake, who is told by the end of the process; later a file that is mended may do.
+  const isMistake = isFirst && error instanceof TaskwardenError;
   // Said before the main thread learns of it, as that ends the process.
-  if (error instanceof TaskwardenError) warnOnStderr(error.message);
-  main.announce(error instanceof TaskwardenError ? 'refused' : 'gone');
-  if (!(error instanceof TaskwardenError)) throw error;
+  if (isMistake) warnOnStderr(error.message);
+  main.announce(isMistake ? 'refused' : 'gone');
+  if (!isMistake) throw error;
 }
 
 await answerFlushes();

@@ -37,6 +37,7 @@ export class Vitals {
     this.#count('taskwarden.errors', { part: 'main' }, I32.errors);
     this.#sum('taskwarden.worker.cpu.unattributed', { kind: 'no_task' }, F64.unattributedMs);
     if (!this.#isMain) return;
+    this.#count('taskwarden.agent.restarts', {}, I32.agentRestarts);
     this.#heap();
     this.#gc();
     this.#loop();

@@ -23,8 +23,10 @@ import {
   type TallyName,
   type TallyRow,
   type TaskKey,
+  type Told,
   type TrafficRow,
 } from './protocol.ts';
+import { isHandle } from './told.ts';
 
 /** A finished run as the agent reads it; unknown figures are undefined. */
 export interface RunRecord {
@@ -103,11 +105,20 @@ export class Inbox {
   readonly tasks: TaskKey[] = [];
   readonly #servers: ServerKey[] = [];
   readonly #clockOffset: number;
+  /** Position in the ring up to which states are known, so that changes of them are past; undefined where none are. */
+  #knownUpTo: number | undefined;
 
-  /** @param clockOffset monotonicMs() - performance.now() of the thread that writes. */
-  constructor(buffer: SharedArrayBuffer, clockOffset: number) {
+  /**
+   * @param clockOffset monotonicMs() - performance.now() of the thread that writes
+   * @param told what a former agent may have read
+   */
+  constructor(buffer: SharedArrayBuffer, clockOffset: number, told?: Told) {
     this.shared = openShared(buffer);
     this.#clockOffset = clockOffset;
+    if (told === undefined) return;
+    this.tasks.push(...told.tasks);
+    this.#servers.push(...told.servers);
+    this.#knownUpTo = told.upTo;
   }
 
   /** The present moment on the writer's performance.now() clock. */
@@ -135,6 +146,7 @@ export class Inbox {
     const head = Atomics.load(i32, I32.ringHead);
     let tail = i32[I32.ringTail]!;
     while (tail !== head) {
+      if (this.#knownUpTo !== undefined && ((this.#knownUpTo - tail) | 0) <= 0) this.#knownUpTo = undefined;
       const at = ringAt(tail);
       const length = i32[at >> 2]!;
       const kind = i32[(at >> 2) + 1]!;
@@ -152,10 +164,14 @@ export class Inbox {
     if (kind === KIND.run) handlers.run(this.#run(at));
     else if (kind === KIND.span) handlers.span(this.#json(at, length));
     else if (kind === KIND.queue) handlers.queue?.(this.#json(at, length));
-    else if (kind === KIND.breaker) handlers.breaker?.(this.#json(at, length) as BreakerRow);
-    else if (kind === KIND.tally) {
+    else if (kind === KIND.breaker) {
+      const row = this.#json(at, length) as BreakerRow;
+      if (this.#knownUpTo !== undefined) row.states.fill(0);
+      handlers.breaker?.(row);
+    } else if (kind === KIND.tally) {
       for (const [taskId, name, delta] of this.#json(at, length) as TallyRow[])
-        handlers.tally?.(this.tasks[taskId] ?? UNKNOWN_TASK, name, delta);
+        if (this.#knownUpTo === undefined || !isHandle(name))
+          handlers.tally?.(this.tasks[taskId] ?? UNKNOWN_TASK, name, delta);
     } else if (kind === KIND.server) {
       const { id, address, port } = this.#json(at, length) as ServerKey & { id: number };
       this.#servers[id] = { address, port };

@@ -20,8 +20,10 @@ import {
   slotAt,
   type TallyRow,
   type TaskKey,
+  type Told,
   type TrafficRow,
 } from './protocol.ts';
+import { ToldOnce } from './told.ts';
 
 /** What a finished run leaves behind. Times in ms, sizes in bytes; NaN where unknown. */
 export interface FinishedRun {
@@ -84,6 +86,7 @@ export class Outbox {
   readonly #free: Int32Array = Int32Array.from({ length: SLOT_COUNT }, (_, i) => SLOT_COUNT - 1 - i);
   #freeCount: number = SLOT_COUNT;
   #queuesOverCap = 0;
+  readonly #told = new ToldOnce();
 
   /** @param events where runs are written as they begin and end; nowhere if left out */
   constructor(shared: Shared, maxTasks: number, events?: EventFile) {
@@ -120,6 +123,7 @@ export class Outbox {
     const id = this.#taskCount;
     if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
     this.#taskCount++;
+    this.#told.task(id, key);
     this.#events?.named(id, key);
     const queues = this.#taskIds.get(key.framework) ?? new Map<string, Map<string, number>>();
     this.#taskIds.set(key.framework, queues);
@@ -236,27 +240,39 @@ export class Outbox {
 
   /** Tells the agent of a queue, as plain data; false when it could not be told. */
   queue(seen: object): boolean {
+    this.#told.queue(boundedJson(seen));
     return this.#writeJson(KIND.queue, seen);
   }
 
   /** Tells the agent what was counted beside the runs; false when it could not be told. */
   tally(rows: readonly TallyRow[]): boolean {
-    return this.#writeJson(KIND.tally, rows);
+    if (!this.#writeJson(KIND.tally, rows)) return false;
+    this.#told.tally(rows);
+    return true;
   }
 
   /** Tells the agent what has changed about a circuit breaker; false when it could not be told. */
   breaker(row: BreakerRow): boolean {
-    return this.#writeJson(KIND.breaker, row);
+    if (!this.#writeJson(KIND.breaker, row)) return false;
+    this.#told.breaker(row);
+    return true;
   }
 
   /** Tells the agent of a server and its number; false when it could not be told. */
   server(server: ServerKey & { readonly id: number }): boolean {
-    return this.#writeJson(KIND.server, server);
+    if (!this.#writeJson(KIND.server, server)) return false;
+    this.#told.server(server);
+    return true;
   }
 
   /** Tells the agent what was exchanged with servers; false when it could not be told. */
   traffic(rows: readonly TrafficRow[]): boolean {
     return this.#writeJson(KIND.traffic, rows);
+  }
+
+  /** What another agent has to know that comes in place of the one that was told. */
+  told(): Told {
+    return this.#told.all(this.shared.i32[I32.ringHead]!);
   }
 
   /**

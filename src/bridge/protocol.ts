@@ -60,6 +60,10 @@ export const I32 = {
   /** 1 while the thread's CPU time is to be sampled; agent: 1 while it is. */
   samplingAsked: 245,
   sampling: 246,
+  /** Agents that were started in place of one that had failed. */
+  agentRestarts: 247,
+  /** Agent: file descriptor of the flight recorder's file, which outlives the agent; 0 for none. */
+  recorderFd: 248,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;
@@ -316,12 +320,25 @@ export function ringRest(position: number): number {
   return RING_BYTES - (position & RING_MASK);
 }
 
+/** What a thread tells but once, and the agent that comes in place of the one that has read it has to know. */
+export interface Told {
+  /** By their numbers. */
+  readonly tasks: readonly TaskKey[];
+  readonly servers: readonly ServerKey[];
+  readonly queues: readonly object[];
+  /** Handles that are open. */
+  readonly open: readonly TallyRow[];
+  /** Circuit breakers and the states that they are in. */
+  readonly breakers: readonly BreakerRow[];
+  /** Position in the ring up to which records may speak of the same. */
+  readonly upTo: number;
+}
+
 /** What a thread gets at its start: one cloneable value. */
-export interface ThreadStart {
+export interface ThreadStart extends Offer {
   config: unknown;
-  buffer: SharedArrayBuffer;
-  /** monotonicMs() - performance.now() on the main side. */
-  clockOffset: number;
+  /** Identity of the process in telemetry, whichever agent speaks for it. */
+  instanceId: string;
 }
 
 /** Name of the channel on which other threads of the process offer their memory to the agent. */
@@ -329,5 +346,8 @@ export const CHANNEL = 'taskwarden';
 
 export interface Offer {
   buffer: SharedArrayBuffer;
+  /** monotonicMs() - performance.now() of the thread that writes. */
   clockOffset: number;
+  /** Empty if left out. */
+  told?: Told;
 }

@@ -1,6 +1,9 @@
-import { getEnvironmentData, isMainThread, setEnvironmentData, Worker } from 'node:worker_threads';
+import { randomUUID } from 'node:crypto';
+import { ftruncateSync } from 'node:fs';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { monotonicMs } from '../model/clock.ts';
-import { AGENT, I32, openShared, type Shared, STATE, type ThreadStart } from './protocol.ts';
+import { AgentThread } from './agent-thread.ts';
+import { AGENT, END, I32, openShared, type Shared, STATE, type ThreadStart, type Told } from './protocol.ts';
 import { offerThread, reportEndedThreads } from './threads.ts';
 
 export interface SpawnOptions {
@@ -9,7 +12,12 @@ export interface SpawnOptions {
   readonly url: URL;
   readonly config: unknown;
   readonly env: Readonly<Record<string, string>>;
-  readonly onError: (part: string, error: unknown) => void;
+  /** Limit of the agent thread's old generation. */
+  readonly maxHeapMb: number;
+  /** What an agent has to know of what another has read. */
+  readonly told: () => Told;
+  /** Told of everything that an agent dies of. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** `refused`: the agent says that the configuration cannot be used; `gone`: it has failed. */
@@ -19,12 +27,14 @@ export interface AgentLink {
   /** Waits, blocking, until the agent has reached a stage. */
   waitFor(stage: keyof typeof AGENT, timeoutMs: number): Waited;
   /**
-   * Has everything exported, blocking, for at most `timeoutMs`. A thread beside the main thread only sees to it that the agent knows
-   * of what it has written: the process lives on, and exports it in its time.
+   * Has everything exported, blocking, for at most `timeoutMs`; not at all while no agent is there. A thread beside the main thread only
+   * sees to it that the agent knows of what it has written: the process lives on, and exports it in its time.
    */
   flush(timeoutMs: number): void;
   /** Has the rule files read again, without waiting for it. */
   reload(): void;
+  /** Calls `listener` whenever the agent has died: another one comes, which knows nothing of what the former one has begun. */
+  onGone(listener: () => void): void;
   /** Tells the agent that this thread ends. */
   close(): void;
 }
@@ -41,78 +51,107 @@ interface AgentHere {
 /** The agent of this process, or a new one. Threads of one process share one agent. */
 export function connectAgent(options: SpawnOptions): AgentLink {
   const here = getEnvironmentData(AGENT_HERE) as unknown as AgentHere | undefined;
-  const link = here === undefined ? spawn(options) : share(options.shared, openShared(here.buffer));
+  const link = here === undefined ? spawn(options) : share(options, openShared(here.buffer));
   const stopReports = reportEndedThreads();
   return {
     ...link,
     close() {
       stopReports();
+      link.close();
       Atomics.store(options.shared.i32, I32.state, STATE.closed);
     },
   };
 }
-
-type Link = Omit<AgentLink, 'close'>;
 
 /**
  * Shares an agent that is there already.
  *
  * @param owner memory of the thread that started it
  */
-function share({ buffer, i32 }: Shared, owner: Shared): Link {
-  let offered = false;
-  const once = (): void => {
-    if (offered) return;
-    offered = true;
-    offerThread(buffer);
+function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
+  const { buffer, i32 } = shared;
+  const listeners = new Set<() => void>();
+  let isClosed = false;
+  /** The agent that knows of this thread, by the number of its predecessors. */
+  let known = -1;
+  /** What is sent before an agent listens is lost. */
+  const offer = (): void => {
+    const restarts = Atomics.load(owner.i32, I32.agentRestarts);
+    if (known === restarts || isClosed || !isListening(owner)) return;
+    known = restarts;
+    offerThread(buffer, told());
   };
-  // What is sent before the agent listens is lost. Waiting for that keeps nothing alive.
-  const { value } = Atomics.waitAsync(owner.i32, I32.agent, AGENT.starting);
-  if (typeof value === 'string') once();
-  else void value.then(once);
+  // Waiting for a change keeps nothing alive.
+  const follow = async (): Promise<void> => {
+    while (!isClosed) {
+      const at = Atomics.load(owner.i32, I32.agent);
+      if (at === AGENT.gone) for (const listener of listeners) listener();
+      offer();
+      await Atomics.waitAsync(owner.i32, I32.agent, at).value;
+    }
+  };
+  void follow();
   return {
     waitFor: (stage, timeoutMs) => waitFor(owner, stage, timeoutMs),
     flush(timeoutMs) {
       if (i32[I32.ringHead] === 0) return;
       waitFor(owner, 'watching', timeoutMs);
-      once();
+      offer();
       if (isMainThread) flush(owner, timeoutMs);
     },
     reload: () => reload(owner),
+    onGone: (listener) => void listeners.add(listener),
+    close() {
+      isClosed = true;
+    },
   };
 }
 
-function spawn({ shared, url, config, env, onError }: SpawnOptions): Link {
-  const workerData: ThreadStart = {
+function spawn({ shared, url, config, env, maxHeapMb, told, onFault }: SpawnOptions): AgentLink {
+  const { buffer, i32 } = shared;
+  const start: ThreadStart = {
     config,
-    buffer: shared.buffer,
+    buffer,
     clockOffset: monotonicMs() - performance.now(),
+    instanceId: randomUUID(),
   };
-  const worker = new Worker(url, {
-    name: 'taskwarden',
-    workerData,
-    // Neither a flag nor NODE_OPTIONS may make the agent thread preload itself.
-    execArgv: [],
-    env: { ...env, NODE_OPTIONS: '' },
-    stdin: false,
-    // A small young generation: the agent's garbage must not weigh on the host's memory.
-    resourceLimits: { maxYoungGenerationSizeMb: 2 },
-    trackUnmanagedFds: false,
+  const listeners = new Set<() => void>();
+  const agent = new AgentThread({
+    url,
+    env,
+    maxHeapMb,
+    start: (isFirst) => (isFirst ? start : { ...start, told: told() }),
+    onDied() {
+      takeOver(shared);
+      for (const listener of listeners) listener();
+    },
+    onRestart: () => void Atomics.add(i32, I32.agentRestarts, 1),
+    onFault,
   });
-  setEnvironmentData(AGENT_HERE, { buffer: shared.buffer } satisfies AgentHere as never);
-  const gone = (): void => void Atomics.store(shared.i32, I32.agent, AGENT.gone);
-  worker.on('exit', gone);
-  worker.on('error', (error) => {
-    // The thread has stopped, but may take its time to be gone.
-    gone();
-    onError('agent thread', error);
-  });
-  worker.unref();
+  setEnvironmentData(AGENT_HERE, { buffer } satisfies AgentHere as never);
   return {
     waitFor: (stage, timeoutMs) => waitFor(shared, stage, timeoutMs),
     flush: (timeoutMs) => flush(shared, timeoutMs),
     reload: () => reload(shared),
+    onGone: (listener) => void listeners.add(listener),
+    close() {
+      agent.close();
+      if (Atomics.load(i32, I32.agent) === AGENT.gone) setEnvironmentData(AGENT_HERE, undefined);
+    },
   };
+}
+
+/** Takes back what a dead agent has said of itself. Its successor says that it is there when it has loaded. */
+function takeOver({ i32 }: Shared): void {
+  Atomics.store(i32, I32.sampling, 0);
+  Atomics.store(i32, I32.flushDone, Atomics.load(i32, I32.flushAsked));
+  Atomics.store(i32, I32.agent, AGENT.gone);
+  Atomics.notify(i32, I32.agent);
+}
+
+function isListening({ i32 }: Shared): boolean {
+  const at = Atomics.load(i32, I32.agent);
+  return at === AGENT.watching || at === AGENT.exporting;
 }
 
 function reload({ i32 }: Shared): void {
@@ -133,6 +172,10 @@ function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number):
 }
 
 function flush({ i32 }: Shared, timeoutMs: number): void {
+  if (Atomics.load(i32, I32.agent) === AGENT.gone) {
+    forgetRecording(i32);
+    return;
+  }
   // A program that ends at once, without a word to the agent, need not wait until the agent has loaded.
   if (i32[I32.ringHead] === 0 && Atomics.load(i32, I32.agent) === AGENT.starting) return;
   const until = performance.now() + timeoutMs;
@@ -144,5 +187,17 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
     const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
     if (done >= asked || left <= 0 || gone) return;
     Atomics.wait(i32, I32.flushDone, done, left);
+  }
+}
+
+/** Without an agent the flight recorder's file would tell of runs that have ended since as of victims of a crash. */
+function forgetRecording(i32: Int32Array): void {
+  const fd = Atomics.load(i32, I32.recorderFd);
+  const isLosing = i32[I32.inFlight]! > 0 && Atomics.load(i32, I32.endKind) !== END.stopped;
+  if (fd === 0 || isLosing) return;
+  try {
+    ftruncateSync(fd);
+  } catch {
+    // Nothing can be done about it, and nobody is left to be told.
   }
 }

@@ -1,6 +1,6 @@
 import { BroadcastChannel, threadId, type Worker } from 'node:worker_threads';
 import { monotonicMs } from '../model/clock.ts';
-import { CHANNEL, type Offer } from './protocol.ts';
+import { CHANNEL, type Offer, type Told } from './protocol.ts';
 
 /** What a thread that shares the agent of its process says of itself. */
 export interface ThreadOffer extends Offer {
@@ -11,8 +11,9 @@ export interface ThreadOffer extends Offer {
 export const ENDED_CHANNEL = 'taskwarden.ended';
 
 /** Offers this thread's memory to the agent, which must be listening: what is sent before that is lost. */
-export function offerThread(buffer: SharedArrayBuffer): void {
-  const offer: ThreadOffer = { buffer, clockOffset: monotonicMs() - performance.now(), threadId };
+export function offerThread(buffer: SharedArrayBuffer, told: Told): void {
+  const clockOffset = monotonicMs() - performance.now();
+  const offer: ThreadOffer = { buffer, clockOffset, told, threadId };
   send(CHANNEL, offer);
 }
 

@@ -237,6 +237,21 @@ export function faultReporter(
   };
 }
 
+/** Kinds of the agent's faults that are told; the others are like these. */
+const MAX_AGENT_FAULTS = 10;
+
+/** Says what the agent thread has died of: each kind of fault once, as it may die of it again and again. */
+export function agentFaultReporter(warn: (text: string) => void): (error: unknown) => void {
+  const told = new Set<string>();
+  return (error) => {
+    const kind = String(error);
+    if (told.has(kind) || told.size === MAX_AGENT_FAULTS) return;
+    told.add(kind);
+    const what = error instanceof Error ? error.stack : kind;
+    warn(`fault in agent thread, which is started again, jobs are not affected: ${what}`);
+  };
+}
+
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     value !== null &&

@@ -95,6 +95,14 @@ describe('what a process leaves to the next', () => {
     assert.deepEqual(rulesOf(again.claim(NOW)), ['A']);
   });
 
+  test('is taken over by another agent of the same process', () => {
+    state(1).save(0, () => snapshot('A'));
+    const next = state(1);
+    assert.deepEqual(rulesOf(next.claim(NOW)), ['A']);
+    next.save(0, () => snapshot('A', 'B'));
+    assert.deepEqual(files(), ['alerts-aa-1-7.json']);
+  });
+
   test('is removed after an hour, whose ever it is; other files are left alone', () => {
     for (const name of ['alerts-aa-1-7.json', 'alerts-cc-2-7.json', 'alerts-cc-2-7.json.new', 'notes.txt']) {
       writeFileSync(join(folder, name), '{}');

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gaugeActive } from '../../src/agent/active.ts';
 import { Ingest, taskKeyText } from '../../src/agent/ingest.ts';
-import { Sources } from '../../src/agent/sources.ts';
+import { type SourceHandlers, Sources } from '../../src/agent/sources.ts';
 import { Watchdog } from '../../src/agent/watchdog.ts';
 import type { RunRecord } from '../../src/bridge/inbox.ts';
 import { F64, I32, STATE } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
 import { bothEnds, type Ends, MAIL, metricValue, newRegistry, REPORT, taskValue } from './parts.ts';
 
-function setup() {
+function setup(more: Partial<SourceHandlers> = {}) {
   const registry = newRegistry();
   const ingest = new Ingest(registry);
   const runs: RunRecord[] = [];
@@ -27,6 +27,7 @@ function setup() {
       unreadable: (error) => {
         throw error;
       },
+      ...more,
     },
     (inbox, isMain) => {
       main.push(isMain);
@@ -112,4 +113,23 @@ test('a thread that ends while it blocks is no longer suspected, and what it dro
   sources.drain();
   assert.equal(blocked(), 0);
   assert.equal(metricValue(registry, 'taskwarden.records.dropped', { reason: 'ring_full' }), 3);
+});
+
+test('what a former agent has read of a thread is taken over', () => {
+  const former = bothEnds();
+  former.finish(former.begin(REPORT), {}, REPORT);
+  former.outbox.tally([[former.outbox.taskId('test', 'mail', 'send')!, 'socket', 2]]);
+  former.inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable: assert.ifError });
+  const open: unknown[] = [];
+  const { sources, runs } = setup({ tally: (_, { task }, name, count) => open.push([task, name, count]) });
+  const told = former.outbox.told();
+  sources.add({ buffer: former.shared.buffer, clockOffset: monotonicMs() - performance.now(), told });
+  former.finish(former.begin(REPORT), {}, REPORT);
+  sources.drain();
+  assert.deepEqual(open, [['send', 'socket', 2]]);
+  assert.deepEqual(
+    runs.map(({ task }) => task.task),
+    ['monthly'],
+  );
+  assert.deepEqual([...sources.tasks()].map(({ task }) => task).sort(), ['monthly', 'send']);
 });

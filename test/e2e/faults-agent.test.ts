@@ -60,7 +60,7 @@ describe('a fault of the agent does not reach the jobs', { concurrency: 3 }, () 
   for (const [agent, told, what] of [
     ['throws', /fault in agent thread/, 'its thread cannot be loaded'],
     ['dies', /fault in agent thread/, 'an error ends its thread'],
-    ['leaves', /the agent thread leaves/, 'its thread ends by itself'],
+    ['leaves', /fault in agent thread.*ended by itself/, 'its thread ends by itself'],
   ] as const)
     test(what, async () => {
       const { stderr, lines } = await work({ agent, told });

@@ -111,7 +111,9 @@ export class Claims {
     const recording = read(own);
     if (recording !== undefined && recording.runs.length > 0)
       return { recording, done: () => rmSync(own, { force: true }) };
-    if (recording === undefined) this.#ignore(path, 'corrupt');
+    // An empty file tells of nothing: nothing had been written yet, or it was taken back.
+    const isEmpty = lstatSync(own, { throwIfNoEntry: false })?.size === 0;
+    if (recording === undefined && !isEmpty) this.#ignore(path, 'corrupt');
     rmSync(own, { force: true });
     return undefined;
   }

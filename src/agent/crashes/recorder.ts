@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, rmSync, writevSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
@@ -6,7 +6,7 @@ import { CURRENT, END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '
 import type { StateFolder } from '../../config/state-dir.ts';
 import { checkFolder, makeFolder } from '../state-files.ts';
 import { fileName } from './identity.ts';
-import { END_KINDS, type End, type Identity, type Resources } from './layout.ts';
+import { END_KINDS, type End, type Identity, REGION_BYTES, type Resources, U32 } from './layout.ts';
 import { RecordingWriter, type RunToRecord } from './recording.ts';
 
 /** How often a recording is made while runs are in flight though none began or ended, ms: their usage and ages. */
@@ -61,7 +61,9 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#path = join(options.folder.path, fileName(options.identity));
-    this.#writer = new RecordingWriter(options.identity);
+    this.#fd = this.#leftOpen();
+    this.#isEmpty = this.#fd === undefined;
+    this.#writer = new RecordingWriter(options.identity, this.#fd === undefined ? 0 : lastSequence(this.#fd));
     const nothing = {
       task: UNKNOWN_TASK,
       startedAt: 0,
@@ -149,6 +151,13 @@ export class Recorder {
     this.#writtenAt = now;
   }
 
+  /** The file of a former agent of this process, which is gone on with. */
+  #leftOpen(): number | undefined {
+    const main = this.#options.inboxes()[0];
+    const fd = main === undefined ? 0 : Atomics.load(main.shared.i32, I32.recorderFd);
+    return fd === 0 ? undefined : fd;
+  }
+
   /** Opens the file, also anew where somebody has removed it, as those do who tidy the temporary files up. */
   #keep(now: number): void {
     if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) this.#close();
@@ -156,7 +165,9 @@ export class Recorder {
       const { folder } = this.#options;
       makeFolder(folder.path);
       checkFolder(folder, 'runs in flight do not outlive a crash');
-      this.#fd = openSync(this.#path, 'w', 0o600);
+      this.#fd = openSync(this.#path, 'w+', 0o600);
+      const main = this.#options.inboxes()[0];
+      if (main !== undefined) Atomics.store(main.shared.i32, I32.recorderFd, this.#fd);
       if (this.#options.events) this.#shareFile(this.#fd);
     }
     this.#keptAt = now;
@@ -264,7 +275,10 @@ export class Recorder {
   #close(): void {
     if (this.#fd === undefined) return;
     const main = this.#options.inboxes()[0];
-    if (main !== undefined) Atomics.store(main.shared.i32, I32.eventFd, 0);
+    if (main !== undefined) {
+      Atomics.store(main.shared.i32, I32.eventFd, 0);
+      Atomics.store(main.shared.i32, I32.recorderFd, 0);
+    }
     if (!this.#options.events) closeSync(this.#fd);
     this.#fd = undefined;
   }
@@ -275,4 +289,16 @@ export class Recorder {
     this.#isEmpty = true;
     rmSync(this.#path, { force: true });
   }
+}
+
+/** Number of the younger recording in a file; a region that was never written has number 0. */
+function lastSequence(fd: number): number {
+  const word = new Uint32Array(1);
+  return Math.max(
+    ...[0, REGION_BYTES].map((at) => {
+      word[0] = 0;
+      readSync(fd, word, 0, 4, at + 4 * U32.sequence);
+      return word[0];
+    }),
+  );
 }

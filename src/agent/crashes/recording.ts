@@ -62,9 +62,11 @@ export class RecordingWriter {
   #lastAt = 0;
   #runs = 0;
   #more = 0;
-  #sequence = 0;
+  #sequence: number;
 
-  constructor(identity: Identity) {
+  /** @param sequence number of the last recording in the file */
+  constructor(identity: Identity, sequence = 0) {
+    this.#sequence = sequence;
     this.#identity = padded(JSON.stringify(identity));
     this.#grow(1 << 14);
   }

@@ -134,6 +134,15 @@ export const AGENT_METRICS = {
     description: 'CPU time of the agent thread.',
     quality: 'From Node.js.',
   },
+  'taskwarden.agent.restarts': {
+    kind: 'counter',
+    unit: '{restart}',
+    source: 'taskwarden',
+    attributes: [],
+    description:
+      'Times that the agent thread was started again, as it had died: of an error that nothing caught, or of its memory limit.',
+    quality: 'Exact. The other counters begin at 0 again with each.',
+  },
   'taskwarden.http.port': {
     kind: 'gauge',
     unit: '{port}',

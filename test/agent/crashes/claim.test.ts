@@ -139,3 +139,12 @@ test('each death goes to one of many claimers', async () => {
   assert.deepEqual(told.sort(), dead.sort());
   assert.deepEqual(readdirSync(path), []);
 });
+
+test('an empty file tells of nothing, and is no damaged one', () => {
+  const path = folder();
+  truncateSync(leave(path, { pid: 20 }));
+  const { jobs, ignored } = claims(path);
+  assert.deepEqual(jobs(), []);
+  assert.deepEqual(ignored, []);
+  assert.deepEqual(readdirSync(path), []);
+});

@@ -14,14 +14,16 @@ function setUp(path = folder(), { isShared = false, events = false } = {}) {
   const shared = createShared();
   const outbox = new Outbox(shared, 100, events ? new EventFile(shared) : undefined);
   const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
-  const recorder = new Recorder({
-    folder: { path, isShared },
-    identity: identity(),
-    inboxes: () => [inbox],
-    events,
-    resources: () => ({ rss: 5000, cpuMs: 70, oomKills: Number.NaN }),
-    wallClock: () => 1_700_000_000_000,
-  });
+  const newRecorder = () =>
+    new Recorder({
+      folder: { path, isShared },
+      identity: identity(),
+      inboxes: () => [inbox],
+      events,
+      resources: () => ({ rss: 5000, cpuMs: 70, oomKills: Number.NaN }),
+      wallClock: () => 1_700_000_000_000,
+    });
+  const recorder = newRecorder();
   const drain = () => inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
   const open = (jobId: string, task = 'resize'): number => {
     const slot = outbox.open(outbox.taskId('test', 'images', task)!, jobId, 1, performance.now() - 400, '');
@@ -29,7 +31,7 @@ function setUp(path = folder(), { isShared = false, events = false } = {}) {
     return slot;
   };
   const jobs = () => recordings(path).map(({ runs }) => runs.map(({ jobId }) => jobId));
-  return { path, shared, outbox, recorder, open, jobs };
+  return { path, shared, outbox, recorder, newRecorder, open, jobs };
 }
 
 test('there is a file from the first run on, which follows the runs', () => {
@@ -197,3 +199,28 @@ test('where events cannot be written, the recordings alone count', () => {
   recorder.tick(200);
   assert.deepEqual(jobs(), [[]]);
 });
+
+for (const events of [false, true])
+  test(`the recorder of another agent goes on with the file (events: ${events})`, () => {
+    const { path, shared, outbox, recorder, newRecorder, open, jobs } = setUp(folder(), { events });
+    const first = open('1');
+    for (const ms of [0, 1000, 2000]) recorder.tick(ms);
+    const fd = Atomics.load(shared.i32, I32.recorderFd);
+    assert.notEqual(fd, 0);
+    const next = newRecorder();
+    assert.deepEqual(jobs(), [['1']], 'nothing is lost before it writes');
+    const second = open('2');
+    next.tick(2100);
+    assert.deepEqual(jobs(), [['1', '2']]);
+    next.tick(3200);
+    outbox.close(first);
+    next.tick(3300);
+    assert.deepEqual(jobs(), [['2']]);
+    assert.equal(readdirSync(path).length, 1);
+    assert.equal(Atomics.load(shared.i32, I32.recorderFd), fd);
+    outbox.close(second);
+    Atomics.store(shared.i32, I32.endKind, END.exit);
+    newRecorder().end(3400);
+    assert.deepEqual(readdirSync(path), [], 'one that has written nothing removes what it has found');
+    assert.equal(Atomics.load(shared.i32, I32.recorderFd), 0);
+  });

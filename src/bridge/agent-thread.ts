@@ -1,0 +1,80 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { Worker } from 'node:worker_threads';
+import { Backoff } from './backoff.ts';
+import type { ThreadStart } from './protocol.ts';
+
+export interface AgentThreadOptions {
+  /** The agent thread's module. */
+  readonly url: URL;
+  readonly env: Readonly<Record<string, string>>;
+  /** Far more than an agent needs: one that leaks is to die of it before the worker does. */
+  readonly maxHeapMb: number;
+  readonly start: (isFirst: boolean) => ThreadStart;
+  /** The thread runs no more code. Called before another one is started. */
+  readonly onDied: () => void;
+  /** Another one is started. */
+  readonly onRestart: () => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** The agent's thread, and another one in its place when it has died, after a pause. */
+export class AgentThread {
+  readonly #options: AgentThreadOptions;
+  readonly #backoff = new Backoff();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: AgentThreadOptions) {
+    this.#options = options;
+    this.#spawn(true);
+  }
+
+  /** Whatever becomes of the thread now, there is no other. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #spawn(isFirst: boolean): void {
+    const { url, env, maxHeapMb, start, onFault, onDied } = this.#options;
+    const worker = new Worker(url, {
+      name: 'taskwarden',
+      workerData: start(isFirst),
+      // Neither a flag nor NODE_OPTIONS may make the agent thread preload itself.
+      execArgv: [],
+      env: { ...env, NODE_OPTIONS: '' },
+      stdin: false,
+      // A small young generation: the agent's garbage must not weigh on the host's memory.
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: maxHeapMb },
+      trackUnmanagedFds: false,
+    });
+    worker.unref();
+    const startedAt = performance.now();
+    let isTold = false;
+    worker.on('error', (error) => {
+      isTold = true;
+      // The thread has stopped, but may take its time to be gone.
+      onDied();
+      onFault(error);
+    });
+    worker.on('exit', (code) => {
+      onDied();
+      if (!isTold && !this.#isClosed) onFault(`the agent thread ended by itself (${code})`);
+      this.#again(performance.now() - startedAt);
+    });
+  }
+
+  #again(ranMs: number): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#options.onRestart();
+      try {
+        this.#spawn(false);
+      } catch (error) {
+        this.#options.onFault(error);
+        this.#again(0);
+      }
+    }, this.#backoff.next(ranMs));
+    this.#timer.unref();
+  }
+}

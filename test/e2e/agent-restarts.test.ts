@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recordings } from '../agent/crashes/parts.ts';
+import { endPrograms, folderWith } from '../fixtures/faults/program.ts';
+import { DIED, goesOn, JOBS, startWith, telemetryOf } from '../fixtures/faults/restarts.ts';
+import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
+
+let sink: OtlpSink;
+
+before(async () => {
+  sink = await startSink();
+});
+after(async () => {
+  endPrograms();
+  await sink.down();
+});
+
+test('an agent that died is started again: the next one reads on, and tells of it', () =>
+  goesOn(sink, 'dies', /Error: thrown on purpose/));
+
+test('alerts and recordings go on with the next agent as they were', async () => {
+  const folder = folderWith({
+    'always.yaml': 'groups: [{ name: g, rules: [{ alert: Always, expr: vector(1) }] }]',
+  });
+  const state = join(folder.path, 'state');
+  const program = startWith(sink, 'dies', '1', {
+    OTEL_SERVICE_NAME: 'kept',
+    TASKWARDEN_STATE_DIR: state,
+    TASKWARDEN_RULES: join(folder.path, 'always.yaml'),
+    TASKWARDEN_RECORDER: 'event',
+  });
+  const { alerts, restarted } = telemetryOf(sink, 'kept');
+  program.tell(`run ${JOBS}`);
+  await program.stderr(DIED);
+  await restarted();
+  const names = readdirSync(state);
+  assert.equal(names.filter((name) => name.startsWith('flight-')).length, 1, names.join());
+  assert.equal(names.filter((name) => name.startsWith('alerts-')).length, 1, names.join());
+  assert.equal(alerts('Always').length, 1, 'it fired before');
+  program.tell(`block ${join(folder.path, 'never')}`);
+  program.tell('end');
+  // Written by the main thread itself, into the file that the former agent has opened.
+  const inFlight = () => recordings(state).flatMap(({ runs }) => runs.map(({ task }) => task.task));
+  while (inFlight().length === 0) await sleep(20);
+  program.child.kill('SIGKILL');
+  await program.ended;
+  assert.deepEqual(inFlight(), ['block']);
+  folder.remove();
+});
