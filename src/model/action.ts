@@ -1,6 +1,9 @@
 /** The annotation of a rule that asks for actions when its alert begins to fire: names, separated by commas. */
 export const ACTION_ANNOTATION = 'taskwarden_action';
 
+/** The annotation by which `cancel-task` leaves tasks alone that are younger, such as 10m. */
+export const MIN_AGE_ANNOTATION = 'taskwarden_action_min_age';
+
 /** Actions that only look. */
 export const CAPTURES = ['capture-stack', 'cpu-profile', 'heap-profile', 'heap-snapshot'] as const;
 

@@ -127,6 +127,20 @@ test('cancel-task: refused for a run of another library and for an alert without
   assert.deepEqual(await cancelled(), []);
 });
 
+test('cancel-task: tasks that are younger than the rule says are left alone', async () => {
+  const { watcher, cancel } = await watch();
+  const runs = watcher.runsFor(LABELS);
+  for (const [age, outcome] of [
+    ['75s', 'done'],
+    ['2m', 'refused'],
+    ['soon', 'refused'],
+  ] as const) {
+    const annotations = { taskwarden_action_min_age: age };
+    assert.equal((await cancel.run(alert(runs, { annotations }), undefined)).outcome, outcome);
+  }
+  assert.deepEqual(await cancelled(), ['old']);
+});
+
 test('cancel-task: where no server listens it has failed, and may be asked for again', async () => {
   const { watcher, cancel } = await watch();
   const firing = alert(watcher.runsFor({ ...LABELS, redis_instance: `127.0.0.1:${server.port}/0` }));

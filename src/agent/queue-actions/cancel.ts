@@ -1,4 +1,6 @@
-import type { RunReference, WatchedRun } from '../../model/alert.ts';
+import { parseDuration } from '../../config/kinds.ts';
+import { MIN_AGE_ANNOTATION } from '../../model/action.ts';
+import type { AlertTransition, RunReference, WatchedRun } from '../../model/alert.ts';
 import { together } from '../../queues/together.ts';
 import type { QueueWatcher } from '../../queues/watcher.ts';
 import type { Written } from '../../queues/writes.ts';
@@ -40,11 +42,17 @@ export function cancelTask(write: QueueWatcher['write']): Action {
 }
 
 /** The tasks in flight; or why there are none. */
-function tasksOf({ labels, runs }: Parameters<Action['run']>[0]): Watched[] | ActionResult {
+function tasksOf({ labels, annotations, runs }: AlertTransition): Watched[] | ActionResult {
   if (labels.task_name === undefined) return refused('the alert names no task: it has no label task_name');
+  const age = annotations[MIN_AGE_ANNOTATION] ?? '0s';
+  const leastMs = parseDuration(age);
+  if (leastMs === undefined)
+    return refused(`${MIN_AGE_ANNOTATION} is no duration such as 10m: "${age.slice(0, 100)}"`);
   const active = runs.filter((run) => run.active);
   const tasks = active.filter((run): run is Watched => run.watched !== undefined);
-  if (tasks.length > 0) return tasks.slice(0, MAX_TASKS);
+  const old = tasks.filter(({ ageMs }) => ageMs >= leastMs);
+  if (old.length > 0) return old.slice(0, MAX_TASKS);
+  if (tasks.length > 0) return refused(`all of the tasks are younger than ${age}`);
   const system = labels.messaging_system ?? active[0]?.framework ?? 'asynq';
   return system === 'asynq'
     ? GONE

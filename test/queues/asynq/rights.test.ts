@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { createAsynq } from '../../../src/queues/asynq/asynq.ts';
+import type { Poll } from '../../../src/queues/system.ts';
+import type { Pause } from '../../../src/queues/writes.ts';
 import { type RedisServer, startRedis } from '../../helpers/redis.ts';
 import { watching } from '../watching.ts';
 import { beat } from './fake-server.ts';
@@ -19,10 +21,16 @@ after(async () => {
   await server.stop();
 });
 
-test('the rights that docs/asynq.md gives are enough, and nothing is written but the lease', async (t) => {
+/** What docs/asynq.md gives: to watch, to cancel, to pause. */
+function rights(): string[][] {
   const page = readFileSync(resolve(import.meta.dirname, '../../../docs/asynq.md'), 'utf8');
-  const [, rule] = /ACL (SETUSER taskwarden .*)$/m.exec(page) ?? [];
-  await redis.call('ACL', ...rule!.replace('PASSWORD', 'secret').split(' '));
+  const lines = [...page.matchAll(/ACL (SETUSER taskwarden .*)$/gm)];
+  return lines.map(([, line]) => line!.replace('PASSWORD', 'secret').split(' '));
+}
+
+test('the rights that docs/asynq.md gives are enough, and nothing is written but the lease', async (t) => {
+  const [rule] = rights();
+  await redis.call('ACL', ...rule!);
   const now = Number((await redis.time())[0]);
   await redis.sadd('asynq:queues', 'q');
   await redis.lpush('asynq:{q}:pending', 'a');
@@ -48,4 +56,36 @@ test('the rights that docs/asynq.md gives are enough, and nothing is written but
   );
   const written = (await redis.keys('*')).filter((key) => !before.includes(key));
   assert.ok(written.length > 0 && written.every((key) => key.startsWith('taskwarden:')), `${written}`);
+});
+
+test('actions need the rights that docs/asynq.md gives them, and no others', async (t) => {
+  const [, publish, pause] = rights();
+  assert.ok(pause);
+  await redis.hset('asynq:{q}:t:t', 'state', 'active');
+  const listener = redis.duplicate();
+  t.after(() => listener.disconnect());
+  await listener.subscribe('asynq:cancel');
+  const url = server.url.replace('redis://', 'redis://taskwarden:secret@');
+  const { watcher, poll } = watching(t, url, [createAsynq()], { leaderless: false });
+  // The one of the test before has to be over.
+  while ((await redis.exists('taskwarden:lease:{asynq:asynq}')) > 0);
+  await poll();
+  const { writes } = createAsynq();
+  const queue = { prefix: 'asynq', name: 'q' };
+  const task = { prefix: 'asynq', queue: 'q', id: 't', startedMs: 1 };
+  const write = async (deed: (isSingle: boolean) => Poll<Pause>): Promise<Pause> => {
+    const written = await watcher.write('asynq', 'asynq', deed);
+    if (typeof written === 'string') assert.fail(written);
+    return written;
+  };
+  const cancel = () => write((isSingle) => writes.cancel(task, isSingle));
+  assert.match((await cancel()).message!, /NOPERM/);
+  assert.match((await write(() => writes.pause(queue, Date.now(), 9000))).message!, /NOPERM/);
+  await redis.call('ACL', ...publish!);
+  while ((await redis.keys('taskwarden:cancel:*')).length > 0);
+  assert.equal((await cancel()).outcome, 'done');
+  await redis.call('ACL', ...pause);
+  const { mark = '' } = await write(() => writes.pause(queue, Date.now(), 9000));
+  assert.equal((await write(() => writes.keep(queue, mark, 9000))).outcome, 'done');
+  assert.equal((await write(() => writes.resume(queue, mark))).outcome, 'done');
 });
