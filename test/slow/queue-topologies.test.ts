@@ -7,7 +7,10 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
+import { createAsynq } from '../../src/queues/asynq/asynq.ts';
 import { bullmq } from '../../src/queues/bullmq.ts';
+import { elements } from '../../src/queues/reply.ts';
+import type { Poll } from '../../src/queues/system.ts';
 import { parseTarget } from '../../src/queues/target.ts';
 import { makeCertificates, opensslMissing } from '../helpers/certificates.ts';
 import { freePort, type RedisServer, startRedis } from '../helpers/redis.ts';
@@ -96,6 +99,41 @@ test('a cluster: queues of every node are found and read; a slot that moves is f
   assert.equal(watch.status(names[0]), 'ok');
 });
 
+test('actions in a cluster: whatever node a server listens to hears them, and pauses are where their queues are', async (t) => {
+  const nodes = await cluster(t);
+  const { port } = nodes[0]!.server;
+  const url = `redis-cluster://127.0.0.1:${port}`;
+  const client = new Cluster([{ host: '127.0.0.1', port }]);
+  t.after(() => client.disconnect());
+  const heard = new Set<string>();
+  for (const [at, { redis }] of nodes.entries()) {
+    const listener = redis.duplicate();
+    t.after(() => listener.disconnect());
+    listener.on('message', (_, id: string) => heard.add(`${at} ${id}`));
+    await listener.subscribe('asynq:cancel');
+  }
+  const { writes } = createAsynq();
+  const queues = ['a', 'b', 'c', 'd', 'e'];
+  const slots = await Promise.all(queues.map((name) => nodes[0]!.redis.call('CLUSTER', 'KEYSLOT', name)));
+  assert.equal(new Set(slots.map((slot) => Number(slot) > 8191)).size, 2, 'queues on both nodes');
+  for (const name of queues) await client.hset(`asynq:{${name}}:t:of-${name}`, 'state', 'active');
+  const { watcher, poll } = watching(t, url, [createAsynq()], { target: parseTarget(url, 'replica') });
+  await poll();
+  for (const name of queues) {
+    const queue = { prefix: 'asynq', name };
+    const task = { prefix: 'asynq', queue: name, id: `of-${name}`, startedMs: 1 };
+    const cancelled = await watcher.write('asynq', 'asynq', (isSingle) => writes.cancel(task, isSingle));
+    assert.deepEqual(cancelled, { outcome: 'done' });
+    const paused = await watcher.write('asynq', 'asynq', () => writes.pause(queue, Date.now(), 60_000));
+    const mark = await client.get(`asynq:{${name}}:paused`);
+    assert.deepEqual(paused, { outcome: 'done', mark });
+    await watcher.write('asynq', 'asynq', () => writes.resume(queue, mark!));
+    assert.equal(await client.exists(`asynq:{${name}}:paused`), 0);
+  }
+  const all = nodes.flatMap((_, at) => queues.map((name) => `${at} of-${name}`));
+  await until('both nodes have told it', async () => all.every((each) => heard.has(each)));
+});
+
 test('sentinels: the master is found, also after a failover; a replica may be read from', async (t) => {
   const master = await started(t, []);
   const replica = await started(t, ['--replicaof', `127.0.0.1 ${master.server.port}`]);
@@ -141,6 +179,11 @@ test('sentinels: the master is found, also after a failover; a replica may be re
   assert.equal(reads.value('queue.depth', depthOf('mail')), 1);
   assert.notEqual(await asked(), undefined);
   assert.equal(await master.redis.exists('taskwarden:lease:{bullmq:bull}'), 1, 'the lease is at the master');
+  const role = await reads.watcher.write('bullmq', 'bull', function* (): Poll<string> {
+    const [reply] = yield [['ROLE']];
+    return String(elements(reply)[0]);
+  });
+  assert.equal(role, 'master', 'actions, too');
   await reads.watcher.stop();
 
   const again = watching(t, url, [bullmq]);
