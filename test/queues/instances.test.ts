@@ -102,6 +102,10 @@ test('asynq: queues, servers, tasks and failures of the same name', async (t) =>
   assert.equal(b.value('task.active', type('mail')), 1);
   assert.equal(a.value('queue.worker.capacity'), undefined);
   assert.equal(b.value('queue.worker.capacity'), 5);
+  const runs = (labels: Record<string, string>) =>
+    system.runsFor(labels).map(({ task, active }) => ({ task, active }));
+  assert.deepEqual(runs({ redis_instance: a.name }), [{ task: 'report', active: false }]);
+  assert.deepEqual(runs({ redis_instance: b.name }), [{ task: 'mail', active: true }]);
 
   await a.stop();
   await a.watch.poll();
