@@ -38,8 +38,9 @@ interface Watching {
   polledMs: number;
 }
 
-/** A poll may take this share of the time until the next. */
-const MAX_SHARE = 0.1;
+/** The first answer of a poll may take this share of the time until the next, and all of it that. */
+const LATENCY_SHARE = 0.1;
+const POLL_SHARE = 0.5;
 /** Share of a core that Redis may be busy before it is asked less often, and by what factor. */
 const BUSY = 0.75;
 const RELIEF = 3;
@@ -58,6 +59,8 @@ export class RedisWatcher {
   #failures = 0;
   #stopped = false;
   #intervalMs: number;
+  /** How long the last poll took that came to its end. */
+  #tookMs = 0;
   #cpu: { seconds: number; atMs: number } | undefined;
 
   constructor(options: RedisWatcherOptions) {
@@ -69,7 +72,7 @@ export class RedisWatcher {
 
   /** Watches a system under a prefix: queues that are found, and those that are added to what is given back. */
   scope(system: QueueSystem, prefix: string): Scope {
-    const { registry, owner, onError, searchSteps } = this.#options;
+    const { registry, owner, onError, searchSteps, now } = this.#options;
     const name = `${system.name}:${prefix}`;
     const known = this.#scopes.get(name);
     if (known !== undefined) return known.scope;
@@ -77,7 +80,7 @@ export class RedisWatcher {
     this.#scopes.set(name, {
       scope,
       lease: new Lease(name, owner),
-      search: new Search(scope, searchSteps),
+      search: new Search(scope, searchSteps, now),
       role: undefined,
       polledMs: Number.NEGATIVE_INFINITY,
     });
@@ -90,6 +93,8 @@ export class RedisWatcher {
     try {
       await this.#poll(started);
       this.#failures = 0;
+      this.#tookMs = this.#options.now() - started;
+      this.#intervalMs = Math.max(this.#intervalMs, this.#tookMs / POLL_SHARE);
     } catch (error) {
       // A connection that was closed on purpose is no fault of Redis.
       if (this.#stopped) return 0;
@@ -155,14 +160,19 @@ export class RedisWatcher {
     const clock = elements(time);
     const redisMs = (integer(clock[0]) ?? 0) * 1000 + (integer(clock[1]) ?? 0) / 1000;
     const due = [...this.#scopes.values()].filter((watching) => this.#isDue(watching, started));
-    for (const { search } of due) await search.run((poll, node) => this.#run(link, poll, node), link.nodes());
+    await Promise.all(
+      due.map(({ search }) => search.run((poll, node) => this.#run(link, poll, node), link.nodes())),
+    );
     await this.#run(link, together(due.map(({ scope }) => scope.poll(redisMs))));
+    let late = false;
     for (const watching of due) {
       watching.polledMs = started;
       // It took so long that another may have begun to lead: what was read is that one's to tell.
-      if (watching.role === 'leader' && !watching.lease.holds(this.#options.now())) watching.scope.silence();
+      if (watching.role !== 'leader' || watching.lease.holds(this.#options.now())) continue;
+      watching.scope.silence();
+      late = true;
     }
-    this.#publishRoles();
+    this.#publishRoles(late);
   }
 
   /** Where others lead some of the scopes there are looks between the polls of one's own. */
@@ -186,11 +196,12 @@ export class RedisWatcher {
     }
   }
 
-  #publishRoles(): void {
+  #publishRoles(late: boolean): void {
     const roles = [...this.#scopes.values()].map(({ role }) => role);
     const polls = roles.some((role) => this.#mayPoll(role));
     const refused = !polls && roles.includes('refused');
-    this.#status(polls || roles.length === 0 ? 'ok' : refused ? 'no_lease' : 'standby');
+    const outcome = polls || roles.length === 0 ? 'ok' : refused ? 'no_lease' : 'standby';
+    this.#status(late ? 'timeout' : outcome);
     this.#set('taskwarden.redis.leader', polls ? 1 : 0);
   }
 
@@ -228,11 +239,12 @@ export class RedisWatcher {
   #adapt(started: number, info: Reply | undefined): void {
     const { intervalMs, now } = this.#options;
     const latency = now() - started;
-    let wanted = Math.max(intervalMs, latency / MAX_SHARE);
+    let wanted = Math.max(intervalMs, latency / LATENCY_SHARE);
     const load = this.#load(text(info));
     if (load !== undefined && load > BUSY) wanted = Math.max(wanted, intervalMs * RELIEF);
-    const most = Math.max(MAX_INTERVAL_MS, intervalMs);
-    this.#intervalMs = Math.min(most, wanted > this.#intervalMs ? wanted : (this.#intervalMs + wanted) / 2);
+    // A lease lasts longer than the interval, so that it outlasts the poll.
+    wanted = Math.max(Math.min(wanted, Math.max(MAX_INTERVAL_MS, intervalMs)), this.#tookMs / POLL_SHARE);
+    this.#intervalMs = wanted > this.#intervalMs ? wanted : (this.#intervalMs + wanted) / 2;
     if (this.#intervalMs < intervalMs * 1.05) this.#intervalMs = intervalMs;
   }
 

@@ -5,8 +5,16 @@ import type { Command, QueueSystem } from '../../src/queues/system.ts';
 import { parseTarget } from '../../src/queues/target.ts';
 import { Registry } from '../../src/store/registry.ts';
 
+/** What watchers have published. */
+export interface Published {
+  /** The value of the only series with these attributes; undefined where there is none. */
+  value(metric: string, attributes?: Readonly<Record<string, string>>): number | undefined;
+  /** `queue.poll.outcome` of a queue, or of the Redis. */
+  status(queue?: string): string | undefined;
+}
+
 /** One watcher of one Redis, polled by hand. */
-export interface Watching {
+export interface Watching extends Published {
   readonly registry: Registry;
   readonly watcher: RedisWatcher;
   /** Commands of the polls so far, one array a poll. */
@@ -16,10 +24,31 @@ export interface Watching {
   onSend?: (command: Command) => void;
   /** Polls, and gives back ms until the next. */
   poll(times?: number): Promise<number>;
-  /** The value of the only series with these attributes; undefined where there is none. */
-  value(metric: string, attributes?: Readonly<Record<string, string>>): number | undefined;
-  /** `queue.poll.outcome` of a queue, or of the Redis. */
-  status(queue?: string): string | undefined;
+}
+
+export function publishedIn(registry: Registry): Published {
+  const series = (metric: string, attributes: Readonly<Record<string, string>>) => {
+    const all = [...registry.metrics()].find(({ name }) => name === metric);
+    const points = [...(all?.points.values() ?? [])].filter((point) =>
+      Object.entries(attributes).every(([name, value]) => point.attributes[name] === value),
+    );
+    if (points.length > 1)
+      throw new Error(`${metric} ${JSON.stringify(attributes)} has ${points.length} series`);
+    return points[0];
+  };
+  return {
+    value(metric, attributes = {}) {
+      const point = series(metric, attributes);
+      return point === undefined || 'counts' in point ? undefined : point.value;
+    },
+    status(queue) {
+      const point =
+        queue === undefined
+          ? series('taskwarden.redis.status', {})
+          : series('queue.poll.status', { 'messaging.destination.name': queue });
+      return point?.attributes['queue.poll.outcome'];
+    },
+  };
 }
 
 export function watching(
@@ -59,16 +88,8 @@ export function watching(
     const [system, prefix] = 'name' in each ? [each, each.prefix] : each;
     watcher.scope(system, prefix);
   }
-  const series = (metric: string, attributes: Readonly<Record<string, string>>) => {
-    const all = [...registry.metrics()].find(({ name }) => name === metric);
-    const points = [...(all?.points.values() ?? [])].filter((point) =>
-      Object.entries(attributes).every(([name, value]) => point.attributes[name] === value),
-    );
-    if (points.length > 1)
-      throw new Error(`${metric} ${JSON.stringify(attributes)} has ${points.length} series`);
-    return points[0];
-  };
   const result: Watching = {
+    ...publishedIn(registry),
     registry,
     watcher,
     commands,
@@ -80,17 +101,6 @@ export function watching(
         wait = await watcher.poll();
       }
       return wait;
-    },
-    value(metric, attributes = {}) {
-      const point = series(metric, attributes);
-      return point === undefined || 'counts' in point ? undefined : point.value;
-    },
-    status(queue) {
-      const point =
-        queue === undefined
-          ? series('taskwarden.redis.status', {})
-          : series('queue.poll.status', { 'messaging.destination.name': queue });
-      return point?.attributes['queue.poll.outcome'];
     },
   };
   return result;
