@@ -146,6 +146,7 @@ function instrument(
     ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];
+  if (workers !== undefined) agent.onGone(() => void workers.resumeAll());
   const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, cpu, config);
   cpu.start();
   const stopHeartbeat = startHeartbeat({

@@ -20,6 +20,8 @@ export class Workers {
   #known: Known[] = [];
   /** Those that were paused here, by who asked for it. */
   readonly #paused = new Map<string, Known[]>();
+  /** Nobody takes jobs again in a process that ends. */
+  #isEnding = false;
 
   add<W extends object>(framework: string, queue: string, worker: W, controls: WorkerControls<W>): void {
     this.#known = this.#known.filter((known) => known.worker.deref() !== undefined);
@@ -54,19 +56,21 @@ export class Workers {
   async resume(by: string): Promise<number> {
     const mine = this.#paused.get(by) ?? [];
     this.#paused.delete(by);
+    if (this.#isEnding) return 0;
     const others = [...this.#paused.values()].flat();
     const free = mine.filter((each) => !others.includes(each) && each.worker.deref() !== undefined);
     await Promise.all(free.map(({ worker, controls }) => controls.resume(worker.deref()!)));
     return free.length;
   }
 
-  /** Resumes everything: nobody is left who would. */
+  /** Resumes everything: nobody is left who would. A worker that cannot be resumed does not keep the others. */
   async resumeAll(): Promise<void> {
-    await Promise.all([...this.#paused.keys()].map((by) => this.resume(by)));
+    await Promise.allSettled([...this.#paused.keys()].map((by) => this.resume(by)));
   }
 
   /** No worker takes another job: the process is about to end. */
   stop(): void {
+    this.#isEnding = true;
     for (const { worker, controls } of this.#known) {
       const alive = worker.deref();
       if (alive === undefined) continue;
@@ -76,6 +80,7 @@ export class Workers {
 
   /** Fulfils when every worker has ended its jobs. */
   async close(): Promise<void> {
+    this.#isEnding = true;
     const ends = this.#known.map(async ({ worker, controls }) => {
       const alive = worker.deref();
       if (alive !== undefined) await controls.close(alive);

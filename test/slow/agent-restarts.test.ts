@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Claims } from '../../src/agent/crashes/claim.ts';
 import { thisMachine } from '../../src/agent/crashes/identity.ts';
 import { isRunning, ownProcess } from '../../src/agent/process-id.ts';
+import { openPlace, worker } from '../fixtures/actions/workers.ts';
 import { endPrograms, folderWith } from '../fixtures/faults/program.ts';
 import { countOf, DIED, goesOn, JOBS, startWith } from '../fixtures/faults/restarts.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
@@ -62,4 +64,33 @@ describe('an agent that died is started again', { concurrency: 3 }, () => {
     assert.equal(countOf(stderr, DIED), 1, stderr);
     assert.ok((lines.at(-1)?.exitMs as number) < QUICK_MS);
   });
+});
+
+test('workers that an agent has paused go on when it dies, and when Taskwarden stops', async () => {
+  const place = await openPlace();
+  const folder = folderWith({});
+  const FAULTY_WHEN = join(folder.path, 'now');
+  const w = await worker(place, 'orphaned', 'pause-queue', {
+    before: ['swap-agent.ts'],
+    env: { FAULTY_AGENT: 'dies', FAULTY_TIMES: '1', FAULTY_WHEN },
+  });
+  // It ends with the test: the alert about it does not end before.
+  const innocent = await w.add('innocent', { steps: 1e6 });
+  await w.line('paused');
+  writeFileSync(FAULTY_WHEN, '');
+  await w.line('resumed');
+  assert.equal(await innocent.getState(), 'active');
+  // The next agent knows nothing of the alert, and begins anew.
+  await place.sink.waitFor(() => w.actions().length === 2, 20_000);
+  assert.deepEqual(w.actions(), ['pause-queue done', 'pause-queue done']);
+  w.tell('stop');
+  await w.line('stopped');
+  w.child.kill('SIGKILL');
+  const { lines } = await w.ended;
+  assert.deepEqual(
+    lines.slice(1).map((line) => Object.keys(line)[0]),
+    ['paused', 'resumed', 'paused', 'resumed', 'stopped'],
+  );
+  folder.remove();
+  await place.end();
 });
