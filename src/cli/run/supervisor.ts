@@ -5,6 +5,7 @@ import { formatDuration } from '../../config/kinds.ts';
 import type { Io } from '../io.ts';
 import type { RunArguments } from './arguments.ts';
 import type { Limits } from './limits.ts';
+import { OpenAlerts } from './open-alerts.ts';
 import { PASSED_ON, startWorker, type Worker, type WorkerEnd } from './worker.ts';
 
 /** Signals that tell a worker to stop, so that its end is no death to be told of. */
@@ -27,6 +28,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #id: string;
   readonly #wake = new AbortController();
+  readonly #alerts = new OpenAlerts();
   #worker: Worker | undefined;
   /** The signal by which this process was told to stop. */
   #stopped: NodeJS.Signals | undefined;
@@ -61,15 +63,12 @@ export class Supervisor {
       const seen = { ...end, oomKilled: wasKilled && limits.oomKills() > killsBefore };
       const wasStopped = this.#stopped !== undefined || end.signal === 'SIGHUP';
       const { tellDeath } = await import('./tell.ts');
-      const report = { config, supervisor: this.#id, pid, seen, startedAt, wasStopped };
+      const report = { config, supervisor: this.#id, pid, seen, startedAt, wasStopped, open: this.#alerts };
       const told = tellDeath(report, (text) => io.err(`taskwarden: ${text}`), this.#plan(again));
-      if (again === undefined) {
+      if (again !== undefined) await delay(again, undefined, { signal: this.#wake.signal }).catch(() => {});
+      if (again === undefined || this.#stopped !== undefined) {
         await told;
-        return end;
-      }
-      await delay(again, undefined, { signal: this.#wake.signal }).catch(() => {});
-      if (this.#stopped !== undefined) {
-        await told;
+        await this.#alerts.endAll();
         return end;
       }
     }
