@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
 import { type ConnectionOptions, Queue } from 'bullmq';
+import { testActions } from '../fixtures/actions/every-version.ts';
 import { message, openPlace, outcome, type Place, worker, workerEnv } from '../fixtures/actions/workers.ts';
 import { endPrograms } from '../fixtures/faults/program.ts';
 import { CLI } from '../helpers/built.ts';
@@ -20,6 +21,8 @@ before(async () => {
 });
 afterEach(endPrograms);
 after(() => place.end());
+
+testActions('bullmq5', () => place);
 
 for (const [task, nodeArgs] of [
   ['spins-later', []],
