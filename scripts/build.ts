@@ -7,6 +7,7 @@ import { compile } from '../src/promql/promql.ts';
 import { loadRuleFiles } from '../src/rules/load.ts';
 import { packRules } from '../src/rules/packed.ts';
 import { shippedRules } from '../src/rules/shipped.ts';
+import { lazyBuiltins } from './lazy-builtins.ts';
 import { notices } from './notices.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -53,6 +54,9 @@ const agent = await build({
 const cli = await build({ ...common, entryPoints: { cli: 'src/cli/main.ts' }, chunkNames: 'cli-[hash]' });
 const { groups } = loadRuleFiles([shippedRules()], compile);
 writeFileSync(resolve(dist, 'rules.json'), packRules(groups));
+for (const { metafile } of [main, agent, cli])
+  for (const path of Object.keys(metafile?.outputs ?? {}))
+    if (path.endsWith('.js')) lazyBuiltins(resolve(root, path));
 const inputs = [main, agent, cli].flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
 writeFileSync(resolve(root, 'THIRD-PARTY-NOTICES.txt'), notices(root, inputs));
 chmodSync(resolve(dist, 'cli.js'), 0o755);
