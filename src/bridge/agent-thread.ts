@@ -23,16 +23,27 @@ export class AgentThread {
   readonly #backoff = new Backoff();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #isAlive = false;
 
   constructor(options: AgentThreadOptions) {
     this.#options = options;
     this.#spawn(true);
   }
 
+  /** Whether there is none, nor will be. */
+  get isOver(): boolean {
+    return this.#isClosed && !this.#isAlive;
+  }
+
   /** Whatever becomes of the thread now, there is no other. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Somebody uses it again that is not over. */
+  reopen(): void {
+    this.#isClosed = false;
   }
 
   #spawn(isFirst: boolean): void {
@@ -49,6 +60,7 @@ export class AgentThread {
       trackUnmanagedFds: false,
     });
     worker.unref();
+    this.#isAlive = true;
     const startedAt = performance.now();
     let isTold = false;
     worker.on('error', (error) => {
@@ -58,6 +70,7 @@ export class AgentThread {
       onFault(error);
     });
     worker.on('exit', (code) => {
+      this.#isAlive = false;
       onDied();
       if (!isTold && !this.#isClosed) onFault(`the agent thread ended by itself (${code})`);
       this.#again(performance.now() - startedAt);

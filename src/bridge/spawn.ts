@@ -48,10 +48,17 @@ interface AgentHere {
   readonly buffer: SharedArrayBuffer;
 }
 
+/** The agent that this thread has started, whatever number of copies of this module is loaded. */
+const OWN_AGENT = Symbol.for('taskwarden.agent');
+const globals = globalThis as { [OWN_AGENT]?: AgentThread };
+
 /** The agent of this process, or a new one. Threads of one process share one agent. */
 export function connectAgent(options: SpawnOptions): AgentLink {
   const here = getEnvironmentData(AGENT_HERE) as unknown as AgentHere | undefined;
-  const link = here === undefined ? spawn(options) : share(options, openShared(here.buffer));
+  const own = globals[OWN_AGENT];
+  const isNone = here === undefined || own?.isOver === true;
+  const link = isNone ? spawn(options) : share(options, openShared(here.buffer));
+  if (!isNone) own?.reopen();
   const stopReports = reportEndedThreads();
   return {
     ...link,
@@ -103,6 +110,7 @@ function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
     onGone: (listener) => void listeners.add(listener),
     close() {
       isClosed = true;
+      globals[OWN_AGENT]?.close();
     },
   };
 }
@@ -129,15 +137,13 @@ function spawn({ shared, url, config, env, maxHeapMb, told, onFault }: SpawnOpti
     onFault,
   });
   setEnvironmentData(AGENT_HERE, { buffer } satisfies AgentHere as never);
+  globals[OWN_AGENT] = agent;
   return {
     waitFor: (stage, timeoutMs) => waitFor(shared, stage, timeoutMs),
     flush: (timeoutMs) => flush(shared, timeoutMs),
     reload: () => reload(shared),
     onGone: (listener) => void listeners.add(listener),
-    close() {
-      agent.close();
-      if (Atomics.load(i32, I32.agent) === AGENT.gone) setEnvironmentData(AGENT_HERE, undefined);
-    },
+    close: () => agent.close(),
   };
 }
 

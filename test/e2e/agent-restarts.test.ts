@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { recordings } from '../agent/crashes/parts.ts';
 import { endPrograms, folderWith } from '../fixtures/faults/program.ts';
 import { DIED, goesOn, JOBS, startWith, telemetryOf } from '../fixtures/faults/restarts.ts';
@@ -44,7 +43,7 @@ test('alerts and recordings go on with the next agent as they were', async () =>
   program.tell('end');
   // Written by the main thread itself, into the file that the former agent has opened.
   const inFlight = () => recordings(state).flatMap(({ runs }) => runs.map(({ task }) => task.task));
-  while (inFlight().length === 0) await sleep(20);
+  await sink.waitFor(() => inFlight().length > 0);
   program.child.kill('SIGKILL');
   await program.ended;
   assert.deepEqual(inFlight(), ['block']);

@@ -7,7 +7,7 @@ import { thisMachine } from '../../src/agent/crashes/identity.ts';
 import { isRunning, ownProcess } from '../../src/agent/process-id.ts';
 import { openPlace, worker } from '../fixtures/actions/workers.ts';
 import { endPrograms, folderWith } from '../fixtures/faults/program.ts';
-import { countOf, DIED, goesOn, JOBS, startWith } from '../fixtures/faults/restarts.ts';
+import { countOf, DIED, goesOn, JOBS, startWith, telemetryOf } from '../fixtures/faults/restarts.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 
 let sink: OtlpSink;
@@ -28,18 +28,43 @@ describe('an agent that died is started again', { concurrency: 3 }, () => {
   test('of itself', () => goesOn(sink, 'leaves', /the agent thread ended by itself \(0\)/));
   test('with the runs of a thread that is not the main one', () =>
     goesOn(sink, 'dies', /Error: thrown on purpose/, 'threads.ts'));
+  test('where Taskwarden was stopped and started again before', () =>
+    goesOn(sink, 'dies', /Error: thrown on purpose/, 'begun-anew.ts'));
+  test('whose rules cannot be read: told once, and tried again until they can', async () => {
+    const { path, remove } = folderWith({ 'own.yaml': 'groups: []' });
+    const rules = join(path, 'own.yaml');
+    const FAULTY_WHEN = join(path, 'now');
+    const env = { FAULTY_WHEN, OTEL_SERVICE_NAME: 'mended', TASKWARDEN_RULES: rules };
+    const program = startWith(sink, 'dies', '1', env);
+    await program.line('started');
+    writeFileSync(rules, 'groups: [{ name: g, rules: [{ alert: A, expr: ( }] }]');
+    writeFileSync(FAULTY_WHEN, '');
+    await program.stderr(/fault in agent thread.*own\.yaml/);
+    writeFileSync(rules, 'groups: []');
+    const { points } = telemetryOf(sink, 'mended');
+    await sink.waitFor(
+      () => points().some(({ name, value }) => name === 'taskwarden.agent.restarts' && value > 1),
+      20_000,
+    );
+    program.tell('end');
+    const { code, stderr } = await program.ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(countOf(stderr, DIED), 2, stderr);
+    remove();
+  });
   test('an end in good order while there is none leaves no runs to be told of', async () => {
     const { path, remove } = folderWith({});
     const env = {
       OTEL_SERVICE_NAME: 'alone',
       TASKWARDEN_STATE_DIR: path,
       TASKWARDEN_RECORDER: 'event',
+      FAULTY_WHEN: join(path, 'now'),
     };
     const program = startWith(sink, 'dies', '1e9', env);
-    program.tell(`run ${JOBS}`);
-    await program.stderr(DIED);
     const flights = () => readdirSync(path).filter((name) => name.startsWith('flight-'));
-    assert.equal(flights().length, 1);
+    await sink.waitFor(() => flights().length > 0);
+    writeFileSync(env.FAULTY_WHEN, '');
+    await program.stderr(DIED);
     program.tell('end');
     assert.equal((await program.ended).code, 0);
     const claims = new Claims({
