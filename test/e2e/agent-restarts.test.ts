@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { recordings } from '../agent/crashes/parts.ts';
@@ -25,20 +25,25 @@ test('alerts and recordings go on with the next agent as they were', async () =>
     'always.yaml': 'groups: [{ name: g, rules: [{ alert: Always, expr: vector(1) }] }]',
   });
   const state = join(folder.path, 'state');
+  const filesOf = (kind: string) => readdirSync(state).filter((name) => name.startsWith(kind));
+  const FAULTY_WHEN = join(folder.path, 'now');
   const program = startWith(sink, 'dies', '1', {
     OTEL_SERVICE_NAME: 'kept',
+    FAULTY_WHEN,
     TASKWARDEN_STATE_DIR: state,
     TASKWARDEN_RULES: join(folder.path, 'always.yaml'),
     TASKWARDEN_RECORDER: 'event',
   });
   const { alerts, restarted } = telemetryOf(sink, 'kept');
   program.tell(`run ${JOBS}`);
+  await sink.waitFor(() => alerts('Always').length > 0 && filesOf('alerts-').length > 0);
+  writeFileSync(FAULTY_WHEN, '');
   await program.stderr(DIED);
   await restarted();
-  const names = readdirSync(state);
-  assert.equal(names.filter((name) => name.startsWith('flight-')).length, 1, names.join());
-  assert.equal(names.filter((name) => name.startsWith('alerts-')).length, 1, names.join());
-  assert.equal(alerts('Always').length, 1, 'it fired before');
+  assert.equal(filesOf('flight-').length, 1);
+  assert.equal(filesOf('alerts-').length, 1);
+  const fired = alerts('Always').map(({ attributes }) => attributes['taskwarden.alert.active_at']);
+  assert.deepEqual(fired, [fired[0], fired[0]], 'it fires again, with its old start');
   program.tell(`block ${join(folder.path, 'never')}`);
   program.tell('end');
   // Written by the main thread itself, into the file that the former agent has opened.
