@@ -33,11 +33,13 @@ export interface EvaluationOptions {
   readonly lookbackMs: number | undefined;
 }
 
-/** @throws ApiError bad_data with the position, in the words of Prometheus */
+/** @throws ApiError bad_data with the position, in the words of Prometheus; execution for what Prometheus finds wrong when it evaluates */
 export function compileParameter(name: string, text: string): Expression {
   try {
     return compile(text);
   } catch (error) {
+    if (error instanceof TaskwardenError && error.position === undefined)
+      throw new ApiError('execution', error.message);
     if (error instanceof TaskwardenError) return invalid(name, error.message);
     if (error instanceof RangeError) return invalid(name, TOO_DEEP);
     throw error;

@@ -24,35 +24,39 @@ export function planMatching(
   const side = swapped ? 'left' : 'right';
   const grouping = new Grouping(matching.labels, !matching.on);
   const result = new ResultLabels(node, dropsName(node, dialect));
-  const matches = new SteadyPair((many: readonly Labels[], one: readonly Labels[]): Match[] => {
+  const matches = new SteadyPair((many: readonly Labels[], one: readonly Labels[]): Matches => {
     grouping.tidy();
     const index = indexOneSide(one, grouping, side);
-    const taken = dialect.filteredMatchesCollide ? new Taken(matching) : undefined;
+    const taken = new Taken(matching);
+    let collision: string | undefined;
     const found: Match[] = [];
     for (const [sample, own] of many.entries()) {
       const group = grouping.of(own);
       const partner = index.get(group);
       if (partner === undefined) continue;
       const labels = result.of(own, one[partner]!);
-      taken?.add(group, labels);
+      collision ??= taken.add(group, labels);
       found.push({ sample, partner, group, labels });
     }
-    return found;
+    if (collision !== undefined && dialect.filteredMatchesCollide) throw evaluationError(collision);
+    return { found, collide: collision !== undefined };
   });
   return (context, t) => {
     const leftSamples = left(context, t);
     const rightSamples = right(context, t);
     const [many, one] = swapped ? [rightSamples, leftSamples] : [leftSamples, rightSamples];
     if (many.length === 0 || one.length === 0) return [];
-    // Where only what is left collides, who collides differs from time to time.
-    const taken = dialect.filteredMatchesCollide ? undefined : new Taken(matching);
+    const { found, collide } = matches.of(many, one);
+    // Whether those that a comparison leaves collide, too, differs from time to time.
+    const taken = collide ? new Taken(matching) : undefined;
     const samples: Sample[] = [];
-    for (const { sample, partner, group, labels } of matches.of(many, one)) {
+    for (const { sample, partner, group, labels } of found) {
       const own = many[sample]!.value;
       const other = one[partner]!.value;
       const value = swapped ? operate(other, own) : operate(own, other);
       if (value === undefined) continue;
-      taken?.add(group, labels);
+      const collision = taken?.add(group, labels);
+      if (collision !== undefined) throw evaluationError(collision);
       samples.push({ labels, value });
     }
     return samples;
@@ -65,6 +69,12 @@ interface Match {
   readonly partner: number;
   readonly group: Labels;
   readonly labels: Labels;
+}
+
+interface Matches {
+  readonly found: readonly Match[];
+  /** Whether some of them could not be told apart. */
+  readonly collide: boolean;
 }
 
 function indexOneSide(one: readonly Labels[], grouping: Grouping, side: string): Map<Labels, number> {
@@ -84,7 +94,7 @@ function indexOneSide(one: readonly Labels[], grouping: Grouping, side: string):
   return index;
 }
 
-/** Refuses a second result that cannot be told from the first. */
+/** Finds a second result that cannot be told from the first. */
 class Taken {
   readonly #oneToOne: boolean;
   readonly #groups = new Set<Labels>();
@@ -94,23 +104,20 @@ class Taken {
     this.#oneToOne = card === 'one-to-one';
   }
 
-  add(group: Labels, labels: Labels): void {
+  /** @returns what is wrong with another result, if anything */
+  add(group: Labels, labels: Labels): string | undefined {
     if (this.#oneToOne) {
-      if (this.#groups.has(group)) {
-        throw evaluationError(
-          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-        );
-      }
+      if (this.#groups.has(group))
+        return 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
       this.#groups.add(group);
-      return;
+      return undefined;
     }
     const seen = this.#results.get(group) ?? new Set();
     this.#results.set(group, seen);
     const key = keyOf(labels);
-    if (seen.has(key)) {
-      throw evaluationError('multiple matches for labels: grouping labels must ensure unique matches');
-    }
+    if (seen.has(key)) return 'multiple matches for labels: grouping labels must ensure unique matches';
     seen.add(key);
+    return undefined;
   }
 }
 

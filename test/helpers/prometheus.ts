@@ -33,6 +33,8 @@ export interface PrometheusOptions {
   /** Takes OTLP at `/api/v1/otlp/v1/metrics`; needs Prometheus 3. */
   readonly otlp?: boolean;
   readonly ruleFiles?: readonly string[];
+  /** Samples that it has from the start, in the format of OpenMetrics, and the promtool that writes them into its database. */
+  readonly samples?: { readonly text: string; readonly promtool: string };
   /** More of prometheus.yml. */
   readonly config?: string;
 }
@@ -48,6 +50,7 @@ export function installedPrometheus(): { path: string; version: string } | undef
 export async function startPrometheus(binary: string, options: PrometheusOptions = {}): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'taskwarden-prometheus-'));
   await writeFile(join(folder, 'prometheus.yml'), configuration(options));
+  if (options.samples !== undefined) await writeBlocks(options.samples, folder);
   const url = `http://127.0.0.1:${await freePort()}`;
   const server = startServer(binary, [
     `--config.file=${join(folder, 'prometheus.yml')}`,
@@ -94,6 +97,17 @@ function configuration({ otlp, ruleFiles = [], config = '' }: PrometheusOptions)
     );
   }
   return `${[...lines, config].join('\n')}\n`;
+}
+
+async function writeBlocks(
+  { text, promtool }: { readonly text: string; readonly promtool: string },
+  folder: string,
+): Promise<void> {
+  const file = join(folder, 'samples.txt');
+  await writeFile(file, text);
+  const args = ['tsdb', 'create-blocks-from', 'openmetrics', file, join(folder, 'data')];
+  const { status, stderr } = spawnSync(promtool, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
 }
 
 async function request<T>(url: string): Promise<T> {
