@@ -27,7 +27,8 @@ function relabel(change: (labels: Labels) => Labels): Relabel {
 
 /** @throws TaskwardenError when the pattern or the name of the new label is malformed. */
 export function labelReplace(target: string, replacement: string, source: string, pattern: string): Relabel {
-  if (target === '') throw evaluationError(`invalid destination label name in label_replace(): ${target}`);
+  if (!isLabelName(target))
+    throw evaluationError(`invalid destination label name in label_replace(): ${target}`);
   const regex = regexOf(pattern);
   const groups = regex.namedGroups();
   return relabel((labels) => {
@@ -49,6 +50,11 @@ function regexOf(pattern: string): ReturnType<typeof compileRegex> {
   }
 }
 
+/** Prometheus 3 takes any UTF-8; bytes of a string that are none have become U+FFFD. */
+function isLabelName(name: string): boolean {
+  return name !== '' && !name.includes('\ufffd');
+}
+
 /** Go's Regexp.Expand: `$1`, `$name`, `${name}` and `$$`; a name is as long as it can be. */
 function expand(template: string, group: (name: string) => string): string {
   return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (whole, bare?: string, braced?: string) => {
@@ -58,7 +64,7 @@ function expand(template: string, group: (name: string) => string): string {
 }
 
 export function labelJoin(target: string, separator: string, sources: readonly string[]): Relabel {
-  if (target === '')
+  if (!isLabelName(target))
     throw evaluationError(`invalid destination label name in label_join(): ${quote(target)}`);
   return relabel((labels) =>
     withLabel(labels, target, sources.map((source) => own(labels, source)).join(separator)),

@@ -176,6 +176,8 @@ const QUERIES: readonly string[] = [
   'label_replace(cpus, "job", "x", "instance", "(.*")',
   'label_replace(cpus, "instance", "", "", "")',
   'label_join(cpus, "to", "-", "instance", "job")',
+  'label_join(cpus, "\\xff", "-", "instance")',
+  'label_replace(cpus, "\\xff", "", "instance", "(.*)")',
   'max_over_time((time() - max(last_success_timestamp_seconds) < 1000)[5m:10s] offset 5m)',
   'avg_over_time(rate(cpu_seconds_total[1m])[2m:10s])',
   ...['sum(', 'rate(memory_bytes)', 'nosuch(1)', 'memory_bytes{a=}', 'memory_bytes[5m]', '1 + "a"'],
