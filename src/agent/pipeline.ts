@@ -30,6 +30,7 @@ import { Metering } from './metering/metering.ts';
 import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
 import { Timeouts } from './timeouts.ts';
+import { Timers } from './timers.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
@@ -66,7 +67,7 @@ export class Pipeline {
   readonly #timeouts: Timeouts;
   readonly #sources: Sources;
   readonly #queues: Queues;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #timers: Timers;
   readonly #blocks: Blocks;
   #captures: Captures | undefined;
   #actions: Actions | undefined;
@@ -94,6 +95,7 @@ export class Pipeline {
     { sidecar = false, instanceId }: { readonly sidecar?: boolean; readonly instanceId?: string } = {},
   ) {
     this.#config = config;
+    this.#timers = new Timers(config.watch.interval);
     this.#resource = resourceAttributes(config.otel.serviceName, {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),
       ...config.otel.resourceAttributes,
@@ -162,14 +164,16 @@ export class Pipeline {
   /** Stage one: watches a thread. The first is the main thread. */
   watch(offer: Offer): Inbox {
     const { inbox } = this.#sources.add(offer);
-    if (this.#timers.length > 0) return inbox;
+    if (this.#memory !== undefined) return inbox;
     this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
     this.#metering = new Metering(inbox, { registry: this.#registry, main: this.#blocks.main });
-    this.#every(this.#config.watch.interval, () => this.#watchOnce());
+    this.#timers.every(this.#config.watch.interval, () => this.#watchOnce());
     const inboxes = () => this.#sources.all.map((source) => source.inbox);
     this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));
-    if (this.#recorder !== undefined) this.#every(RECORD_MS, () => this.#record());
-    this.#every(MEMORY_CHECK_MS, () => this.#guard('memory', () => this.#memory?.check(monotonicMs())));
+    if (this.#recorder !== undefined) this.#timers.every(RECORD_MS, () => this.#record());
+    this.#timers.every(MEMORY_CHECK_MS, () =>
+      this.#guard('memory', () => this.#memory?.check(monotonicMs())),
+    );
     return inbox;
   }
 
@@ -210,12 +214,12 @@ export class Pipeline {
       );
     };
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
-    this.#every(step, () => {
+    this.#timers.every(step, () => {
       collect();
       // Polls that come as often as steps take their place.
       if (monotonicMs() - this.#polledMs > step * 1.1) this.#tick(false);
     });
-    this.#every(this.#config.machine.interval, collectMachine);
+    this.#timers.every(this.#config.machine.interval, collectMachine);
     collect();
     this.#tick(this.#urgent);
   }
@@ -236,9 +240,9 @@ export class Pipeline {
     });
     this.#guard('export', () => this.#exporting?.warm());
     for (const send of this.#unsent.splice(0)) send(this.#exporting);
-    this.#every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
+    this.#timers.every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
     if (notifier !== undefined)
-      this.#every(REMIND_MS, () => this.#guard('notify', () => this.#exporting?.remind()));
+      this.#timers.every(REMIND_MS, () => this.#guard('notify', () => this.#exporting?.remind()));
     if (this.#config.http !== '' && alerting !== undefined)
       await this.#guard('http', () => this.#serve(alerting));
     await this.#guard('aftermath', () => this.#openAftermath());
@@ -257,7 +261,7 @@ export class Pipeline {
   /** Ends all stages, in reverse; what they know by then is exported. */
   async stop(): Promise<void> {
     await this.#queues.stop();
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers.stop();
     await this.flush();
   }
 
@@ -291,7 +295,7 @@ export class Pipeline {
     this.#actions = actions;
     this.#captures = captures;
     if (pauses === undefined) return;
-    this.#every(pauses.keepMs, () => this.#guard('queue actions', () => pauses.keep()));
+    this.#timers.every(pauses.keepMs, () => this.#guard('queue actions', () => pauses.keep()));
   }
 
   /** The limits of memory, where there is a worker in this process. */
@@ -304,7 +308,7 @@ export class Pipeline {
       onMark: () => this.#tick(true),
     });
     const check = (): void => void this.#guard('memory', () => exhaustion.check(monotonicMs()));
-    this.#every(Math.min(EXHAUSTION_CHECK_MS, this.#config.watch.interval), check);
+    this.#timers.every(Math.min(EXHAUSTION_CHECK_MS, this.#config.watch.interval), check);
   }
 
   async #serve(alerting: Alerting): Promise<void> {
@@ -327,7 +331,7 @@ export class Pipeline {
     });
     this.#aftermath = aftermath;
     const look = (): void => void this.#guard('aftermath', () => aftermath.look());
-    this.#every(AFTERMATH_MS, look);
+    this.#timers.every(AFTERMATH_MS, look);
     look();
   }
 
@@ -420,10 +424,6 @@ export class Pipeline {
 
   #exportMetrics(): void {
     this.#guard('export', () => this.#exporting?.metrics());
-  }
-
-  #every(ms: number, run: () => void): void {
-    this.#timers.push(setInterval(run, ms));
   }
 }
 
