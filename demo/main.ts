@@ -68,6 +68,8 @@ const worker = node(preload, {
   OTEL_METRIC_EXPORT_INTERVAL: '2000',
   // A leak is told from full collections, for which the default budget of 0.5 % of time would take minutes on a slow machine.
   TASKWARDEN_MEMORY_GC_BUDGET: '0.02',
+  // What other workers of this machine have left behind is not the demo's.
+  TASKWARDEN_STATE_DIR: 'off',
 });
 const producer = node(['demo/producer.ts'], env);
 
