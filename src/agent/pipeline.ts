@@ -2,7 +2,6 @@ import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
 import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
-import { SIGNALS } from '../config/otel.ts';
 import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
 import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
@@ -21,18 +20,18 @@ import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
 import { Dependencies } from './dependencies.ts';
 import { Evidence } from './evidence.ts';
-import type { Exporting } from './exporting.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Habits } from './habits.ts';
 import { Ingest } from './ingest.ts';
 import { Memory } from './memory.ts';
 import { Metering } from './metering/metering.ts';
+import { Outlet } from './outlet.ts';
+import { beginAtZero, countOwnCpu } from './own-metrics.ts';
 import { Queues } from './queues.ts';
 import { Sources } from './sources.ts';
 import { Timeouts } from './timeouts.ts';
 import { Timers } from './timers.ts';
 
-const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 const MEMORY_CHECK_MS = 250;
 const EXHAUSTION_CHECK_MS = 50;
 const FLUSH_MS = 900;
@@ -41,8 +40,6 @@ const RECORD_MS = 100;
 const AFTERMATH_MS = 30_000;
 /** How often it is looked whether alerts are to be sent again. */
 const REMIND_MS = 5000;
-/** Spans and alerts kept until there are exporters. */
-const MAX_UNSENT = 2048;
 
 /**
  * Every stage of the agent, top to bottom, and what flows between them:
@@ -76,9 +73,7 @@ export class Pipeline {
   #recorder: Recorder | undefined;
   #aftermath: Aftermath | undefined;
   #alerting: Alerting | undefined;
-  #exporting: Exporting | undefined;
-  /** What is to be exported, from before the exporters were there. */
-  readonly #unsent: ((to: Exporting) => void)[] = [];
+  readonly #outlet: Outlet;
   /** Times that the main thread has asked for the rule files to be read again. */
   #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
@@ -102,6 +97,7 @@ export class Pipeline {
     });
     this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: sidecar ? 100_000 : 2000 });
     beginAtZero(this.#registry);
+    this.#outlet = new Outlet(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
     this.#guard = createGuard(this.#registry, this.#warn);
     this.#blocks = new Blocks({
@@ -145,7 +141,8 @@ export class Pipeline {
       tally: (from: Inbox, task: TaskKey, name: TallyName, delta: number) =>
         this.#guard('ingest', () => this.#habits.tally(from, task, name, delta)),
       ended: (from: Inbox) => this.#guard('ingest', () => this.#habits.ended(from)),
-      span: (span: unknown) => this.#guard('export', () => this.#export((to) => to.span(span as SpanData))),
+      span: (span: unknown) =>
+        this.#guard('export', () => this.#outlet.send((to) => to.span(span as SpanData))),
       queue: (seen: unknown) => this.#guard('queues', () => this.#queues.seen(seen as SeenQueue)),
       collection: (pauseMs: number, heapAfter: number, external: number) =>
         this.#guard('memory', () =>
@@ -231,18 +228,18 @@ export class Pipeline {
       import('./exporting.ts'),
       this.#guard('notify', () => this.#openNotifier(alerting))?.catch(() => undefined),
     ]);
-    this.#exporting = new Exporting({
+    const exporting = new Exporting({
       config: this.#config,
       registry: this.#registry,
       resource: this.#resource,
       alerts: () => alerting?.alerts() ?? [],
       notifier,
     });
-    this.#guard('export', () => this.#exporting?.warm());
-    for (const send of this.#unsent.splice(0)) send(this.#exporting);
+    this.#guard('export', () => exporting.warm());
+    this.#outlet.open(exporting);
     this.#timers.every(this.#config.otel.metricExportInterval, () => this.#exportMetrics());
     if (notifier !== undefined)
-      this.#timers.every(REMIND_MS, () => this.#guard('notify', () => this.#exporting?.remind()));
+      this.#timers.every(REMIND_MS, () => this.#guard('notify', () => exporting.remind()));
     if (this.#config.http !== '' && alerting !== undefined)
       await this.#guard('http', () => this.#serve(alerting));
     await this.#guard('aftermath', () => this.#openAftermath());
@@ -276,7 +273,7 @@ export class Pipeline {
     // The process may end as soon as this has: what would look at its main thread must not begin anew.
     this.#blocks.close(2 * FLUSH_MS);
     this.#captures?.close();
-    await this.#exporting?.flush(FLUSH_MS);
+    await this.#outlet.exporting?.flush(FLUSH_MS);
   }
 
   /** What rules may ask for in this process. */
@@ -288,8 +285,8 @@ export class Pipeline {
       inbox: this.#sources.all[0]?.inbox,
       blocks: this.#blocks,
       queues: this.#queues,
-      flush: async () => this.#exporting?.flush(FLUSH_MS),
-      onEvent: (record) => this.#export((to) => to.event(record)),
+      flush: async () => this.#outlet.exporting?.flush(FLUSH_MS),
+      onEvent: (record) => this.#outlet.send((to) => to.event(record)),
       warn: this.#warn,
     });
     this.#actions = actions;
@@ -326,7 +323,7 @@ export class Pipeline {
       service: String(this.#resource['service.name']),
       registry: this.#registry,
       guard: this.#guard,
-      onEvent: (record) => this.#export((to) => to.event(record)),
+      onEvent: (record) => this.#outlet.send((to) => to.event(record)),
       evaluate: () => this.#tick(true),
     });
     this.#aftermath = aftermath;
@@ -339,7 +336,7 @@ export class Pipeline {
     // What an action does may need to know of the block; what the alert tells, of the files that the action writes.
     const evidence = this.#guard('actions', () => this.#actions?.dispatch(this.#blocks.look(transition)));
     const found = this.#blocks.attach(transition, evidence ?? []);
-    this.#export((to) => to.alert(found));
+    this.#outlet.send((to) => to.alert(found));
   }
 
   #record(): void {
@@ -355,14 +352,6 @@ export class Pipeline {
       return undefined;
     const { openNotifier } = await import('./notifying.ts');
     return openNotifier({ config, registry, resource, alerting, guard: this.#guard, warn: this.#warn });
-  }
-
-  #export(send: (to: Exporting) => void): void {
-    if (this.#exporting !== undefined) send(this.#exporting);
-    else if (this.#unsent.push(send) > MAX_UNSENT) {
-      this.#unsent.shift();
-      this.#registry.add('taskwarden.telemetry.dropped', { signal: 'traces', reason: 'queue_full' }, 1);
-    }
   }
 
   #drain(): void {
@@ -390,8 +379,9 @@ export class Pipeline {
     const heapPeak = this.#metering?.peakOf(run);
     if (heapPeak !== undefined) run.extra = { ...run.extra, heapPeak };
     // Thousands of times a second: no function of its own where it can be sent at once.
-    if (this.#exporting !== undefined) this.#exporting.run(run);
-    else this.#export((to) => to.run(run));
+    const { exporting } = this.#outlet;
+    if (exporting !== undefined) exporting.run(run);
+    else this.#outlet.send((to) => to.run(run));
   }
 
   /** What a poll has brought is not to wait for the next step; many instances of Redis do not make many more steps. */
@@ -423,20 +413,6 @@ export class Pipeline {
   }
 
   #exportMetrics(): void {
-    this.#guard('export', () => this.#exporting?.metrics());
-  }
-}
-
-/** Node.js before 22.19 cannot tell a thread's CPU time: unknown, not 0. */
-function countOwnCpu(registry: Registry): void {
-  const usage = process.threadCpuUsage?.();
-  if (usage !== undefined) registry.set('taskwarden.agent.cpu.time', {}, (usage.user + usage.system) / 1e6);
-}
-
-/** Counters that an alert watches begin at 0: a first increment is one to `increase` only then. */
-function beginAtZero(registry: Registry): void {
-  for (const signal of SIGNALS) {
-    registry.add('taskwarden.export.failures', { signal }, 0);
-    for (const reason of DROP_REASONS) registry.add('taskwarden.telemetry.dropped', { signal, reason }, 0);
+    this.#guard('export', () => this.#outlet.exporting?.metrics());
   }
 }

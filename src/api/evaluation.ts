@@ -38,9 +38,10 @@ export function compileParameter(name: string, text: string): Expression {
   try {
     return compile(text);
   } catch (error) {
-    if (error instanceof TaskwardenError && error.position === undefined)
-      throw new ApiError('execution', error.message);
-    if (error instanceof TaskwardenError) return invalid(name, error.message);
+    if (error instanceof TaskwardenError) {
+      if (error.position === undefined) throw new ApiError('execution', error.message);
+      return invalid(name, error.message);
+    }
     if (error instanceof RangeError) return invalid(name, TOO_DEEP);
     throw error;
   }

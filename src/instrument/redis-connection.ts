@@ -20,9 +20,15 @@ interface NodeRedisOptions {
   readonly username?: unknown;
   readonly password?: unknown;
   readonly database?: unknown;
-  readonly socket?: { readonly host?: unknown; readonly port?: unknown; readonly path?: unknown };
+  readonly socket?: Readonly<Record<string, unknown>>;
   readonly credentialsProvider?: unknown;
 }
+
+/** Options of node-redis's sockets that are none of TLS. */
+const SOCKET_WORDS: ReadonlySet<string> = new Set([
+  ...['host', 'port', 'path', 'tls', 'family', 'noDelay', 'keepAlive', 'keepAliveInitialDelay'],
+  ...['connectTimeout', 'socketTimeout', 'reconnectStrategy'],
+]);
 
 /** Options of TLS that are plain data. */
 const TLS_WORDS = ['ca', 'cert', 'key', 'passphrase', 'servername'] as const;
@@ -65,23 +71,17 @@ function optionsTarget(options: IoredisOptions): RedisTarget | string | undefine
   return { mode: 'standalone', nodes: [nodeOf(options as RedisNode, 6379)], ...common };
 }
 
-function nodeRedisTarget(options: NodeRedisOptions): RedisTarget | undefined {
-  const { socket = {}, database, username, password } = options;
-  const words = Object.entries(socket).filter(([name]) => TLS_WORDS.some((word) => word === name));
-  const hasTls = 'tls' in socket && socket.tls === true;
-  const tls = tlsOf(hasTls && Object.fromEntries(words));
+function nodeRedisTarget(options: NodeRedisOptions): RedisTarget | string | undefined {
+  const { socket = {}, database, username, password, credentialsProvider } = options;
   // Those of the URL are given by a provider, too.
-  const isProvided = options.credentialsProvider !== undefined && password === undefined;
-  if (isProvided || tls === 'unknown') return undefined;
-  const common = {
-    db: Number(database ?? 0),
-    ...credentialsOf({ username, password }),
-    ...(tls !== undefined && { tls }),
-    readFrom: 'primary' as const,
-  };
-  return typeof socket.path === 'string'
-    ? { mode: 'standalone', nodes: [], path: socket.path, ...common }
-    : { mode: 'standalone', nodes: [nodeOf(socket as RedisNode, 6379)], ...common };
+  if (credentialsProvider !== undefined && password === undefined) return undefined;
+  const { host, port, path, tls } = socket;
+  const ofTls = Object.entries(socket).filter(([name]) => !SOCKET_WORDS.has(name));
+  return optionsTarget({
+    ...{ host, port, path, username, password },
+    db: database,
+    tls: tls === true && Object.fromEntries(ofTls),
+  });
 }
 
 function clusterTarget(cluster: { options?: unknown; startupNodes?: unknown }): RedisTarget | undefined {

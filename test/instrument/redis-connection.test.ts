@@ -53,15 +53,20 @@ test('clients and clusters of ioredis', (t) => {
 });
 
 test('clients of node-redis', () => {
-  const client = createClient({ url: 'rediss://u:p@host:7001/2', socket: { tls: true, ca: 'PEM' } });
+  const client = createClient({
+    url: 'rediss://u:p@host:7001/2',
+    socket: { tls: true, ca: 'PEM', rejectUnauthorized: false, connectTimeout: 9 },
+  });
   assert.deepEqual(targetOf(client), {
     ...plain,
     nodes: [{ host: 'host', port: 7001 }],
     db: 2,
     username: 'u',
     password: 'p',
-    tls: { ca: 'PEM' },
+    tls: { ca: 'PEM', rejectUnauthorized: false },
   });
+  const own = { tls: true, checkServerIdentity: () => undefined } as const;
+  assert.equal(targetOf(createClient({ socket: own })), undefined);
   assert.deepEqual(targetOf(createClient({ socket: { path: '/run/redis.sock', tls: false } })), {
     ...plain,
     nodes: [],
