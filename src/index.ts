@@ -69,7 +69,7 @@ export function start(): Taskwarden | undefined {
   for (const warning of config.warnings) warn(warning);
   const shared = createShared();
   const onError = faultReporter(shared.i32, warn);
-  const events = config.recorder === 'event' && isMainThread ? new EventFile(shared) : undefined;
+  const events = config.recorder !== 'off' && isMainThread ? new EventFile(shared) : undefined;
   const outbox = new Outbox(shared, config.maxTasks, events);
   const agent = connectAgent({
     shared,
@@ -80,6 +80,7 @@ export function start(): Taskwarden | undefined {
     told: () => outbox.told(),
     onFault: agentFaultReporter(warn),
   });
+  agent.onGone(() => events?.goOn(outbox.told().tasks));
   if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
   globals[RUNNING] = instrument(config, outbox, agent, { onError, warn });
   return globals[RUNNING];

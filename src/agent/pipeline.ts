@@ -168,6 +168,8 @@ export class Pipeline {
     const inboxes = () => this.#sources.all.map((source) => source.inbox);
     this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));
     if (this.#recorder !== undefined) this.#timers.every(RECORD_MS, () => this.#record());
+    // What is loaded next keeps this thread longer than a run may live.
+    this.#record();
     this.#timers.every(MEMORY_CHECK_MS, () =>
       this.#guard('memory', () => this.#memory?.check(monotonicMs())),
     );

@@ -14,11 +14,16 @@ export const EVENTS = {
   nameStride: 1024,
   /** Numbers of tasks that have a place there. */
   maxNames: 512,
+  /**
+   * Byte offset of a Float64 that this thread writes when it goes on with the file of an agent that has died: ms since the Unix epoch at
+   * the origin of its times. Greater than 0, the slots count whatever the last recording says; the next agent takes it back.
+   */
+  originAt: (1 << 20) + 256 * SLOT_COUNT + 1024 * 512,
 } as const;
 
 const GENERATION_BYTES = 4;
 
-/** Writes it. Before the agent has opened the file, and after a failure, nothing is written. */
+/** Writes it, while the agent wants it so or there is none. Before an agent has opened the file, and after a failure, nothing is written. */
 export class EventFile {
   readonly #shared: Shared;
 
@@ -44,6 +49,28 @@ export class EventFile {
     );
     if (text.length <= EVENTS.nameStride)
       this.#write(text, 0, text.length, EVENTS.namesAt + id * EVENTS.nameStride);
+  }
+
+  /**
+   * The agent has died: its recording would tell of runs that have ended since, and not of those that have begun.
+   *
+   * @param tasks by their numbers
+   */
+  goOn(tasks: readonly TaskKey[]): void {
+    const { i32 } = this.#shared;
+    const fd = Atomics.load(i32, I32.recorderFd);
+    if (fd === 0 || Atomics.load(i32, I32.eventFd) !== 0) return;
+    Atomics.store(i32, I32.eventFd, fd);
+    for (const [id, task] of tasks.entries()) this.named(id, task);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const generation = i32[slotAt(slot) >> 2]!;
+      // Slots are used in order: after one that never was, none has been.
+      if (generation === 0) break;
+      if ((generation & 1) === 1) this.opened(slot);
+      else this.closed(slot);
+    }
+    const origin = Buffer.from(new Float64Array([Date.now() - performance.now()]).buffer);
+    this.#write(origin, 0, origin.length, EVENTS.originAt);
   }
 
   #write(from: Buffer, at: number, length: number, position: number): void {

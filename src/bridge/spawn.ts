@@ -201,6 +201,7 @@ function forgetRecording(i32: Int32Array): void {
   const fd = Atomics.load(i32, I32.recorderFd);
   const isLosing = i32[I32.inFlight]! > 0 && Atomics.load(i32, I32.endKind) !== END.stopped;
   if (fd === 0 || isLosing) return;
+  Atomics.store(i32, I32.eventFd, 0);
   try {
     ftruncateSync(fd);
   } catch {

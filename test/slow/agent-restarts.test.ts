@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { Claims } from '../../src/agent/crashes/claim.ts';
 import { thisMachine } from '../../src/agent/crashes/identity.ts';
 import { isRunning, ownProcess } from '../../src/agent/process-id.ts';
+import { recordings, untilRecorded } from '../agent/crashes/parts.ts';
 import { openPlace, worker } from '../fixtures/actions/workers.ts';
 import { endPrograms, folderWith } from '../fixtures/faults/program.ts';
 import { countOf, DIED, goesOn, JOBS, startWith, telemetryOf } from '../fixtures/faults/restarts.ts';
@@ -19,6 +20,19 @@ after(async () => {
   endPrograms();
   await sink.down();
 });
+
+/** Ids of the jobs that dead processes had in flight. */
+function lostIn(path: string): string[] {
+  const claims = new Claims({
+    folder: { path, isShared: false },
+    machine: thisMachine(),
+    self: ownProcess(),
+    isRunning,
+    now: Date.now,
+    onIgnored: assert.fail,
+  });
+  return claims.take().flatMap(({ recording }) => recording.runs.map(({ jobId }) => jobId));
+}
 
 /** Longest flush of a process without an agent, ms: less than the flush's own limit of a second. */
 const QUICK_MS = 800;
@@ -67,16 +81,26 @@ describe('an agent that died is started again', { concurrency: 3 }, () => {
     await program.stderr(DIED);
     program.tell('end');
     assert.equal((await program.ended).code, 0);
-    const claims = new Claims({
-      folder: { path, isShared: false },
-      machine: thisMachine(),
-      self: ownProcess(),
-      isRunning,
-      now: Date.now,
-      onIgnored: assert.fail,
-    });
-    assert.deepEqual(claims.take(), []);
+    assert.deepEqual(lostIn(path), []);
     assert.deepEqual(flights(), []);
+    remove();
+  });
+  test('a worker that is killed while there is none: the run that has begun is lost, those that have ended are not', async () => {
+    const { path, remove } = folderWith({});
+    const FAULTY_WHEN = join(path, 'now');
+    const env = { OTEL_SERVICE_NAME: 'orphan', TASKWARDEN_STATE_DIR: path, FAULTY_WHEN };
+    const program = startWith(sink, 'dies', '1e9', env);
+    program.tell(`block ${join(path, 'free')}`);
+    await sink.waitFor(() => recordings(path).some(({ runs }) => runs.length > 0));
+    writeFileSync(FAULTY_WHEN, '');
+    writeFileSync(join(path, 'free'), '');
+    await program.stderr(DIED);
+    await program.line('blocked');
+    program.tell('hold');
+    await untilRecorded(path, 'held');
+    program.child.kill('SIGKILL');
+    await program.ended;
+    assert.deepEqual(lostIn(path), ['held']);
     remove();
   });
   test('again and again: told once, and the end of the process waits for none', async () => {

@@ -64,7 +64,8 @@ export interface Beside {
 export function crashOf(recording: Recording, { seen, oomKills = Number.NaN }: Beside = {}): Crash {
   const { identity, resources, more } = recording;
   const { host, boot, pidNamespace, pid, start, service, startedAt } = identity;
-  const at = seen?.at ?? resources.at;
+  // Runs may have begun after the last recording: the main thread writes some itself.
+  const at = seen?.at ?? Math.max(resources.at, ...recording.runs.map(({ startedAt }) => startedAt));
   const wasOom = seen?.oomKilled ?? oomKills > resources.oomKills;
   const tasks = new Set(recording.runs.map(({ task }) => JSON.stringify(task)));
   const runs = recording.runs.map((run, index): LostRun => {

@@ -16,7 +16,7 @@ export const FORMAT: number = (1 << 8) | LAYOUT_VERSION;
 /** Bytes from one region to the other, and so the most that a region may have. The file is sparse. */
 export const REGION_BYTES: number = EVENTS.at / 2;
 /** The most that a file may have, with what the main thread writes into it. */
-export const MAX_FILE_BYTES: number = EVENTS.namesAt + EVENTS.maxNames * EVENTS.nameStride;
+export const MAX_FILE_BYTES: number = EVENTS.originAt + Float64Array.BYTES_PER_ELEMENT;
 /** Runs that one recording holds; further ones are counted. */
 export const MAX_RUNS = 1024;
 

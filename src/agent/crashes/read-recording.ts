@@ -9,6 +9,7 @@ import {
   I32,
   type Identity,
   MAGIC,
+  MAX_FILE_BYTES,
   REGION_BYTES,
   type RecordedRun,
   type Recording,
@@ -23,7 +24,15 @@ export function readRecording(file: Buffer): Recording | undefined {
   const [one, other] = [readRegion(file.subarray(0, REGION_BYTES)), readRegion(file.subarray(REGION_BYTES))];
   const younger = one === undefined || (other !== undefined && other.sequence > one.sequence) ? other : one;
   if (younger === undefined) return undefined;
-  return Number.isNaN(younger.origin) ? younger.recording : withEvents(file, younger);
+  const origin = orphanOrigin(file) ?? younger.origin;
+  return Number.isNaN(origin) ? younger.recording : withEvents(file, { ...younger, origin });
+}
+
+/** Where the main thread went on without an agent: ms since the Unix epoch at the origin of its times. */
+function orphanOrigin(file: Buffer): number | undefined {
+  if (file.length < MAX_FILE_BYTES) return undefined;
+  const origin = file.readDoubleLE(EVENTS.originAt);
+  return origin > 0 ? origin : undefined;
 }
 
 interface Region {

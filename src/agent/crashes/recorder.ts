@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, rmSync, writevSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
-import { EventFile } from '../../bridge/event-file.ts';
+import { EVENTS, EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
 import { CURRENT, END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
 import type { StateFolder } from '../../config/state-dir.ts';
@@ -52,6 +52,8 @@ export class Recorder {
   };
   #resourcesAt = Number.NEGATIVE_INFINITY;
   #fd: number | undefined;
+  /** Whether the file is that of a former agent, and what the main thread wrote without one counts. */
+  #isTakenOver: boolean;
   #isEmpty = true;
   #isOver = false;
   #writtenAt = Number.NEGATIVE_INFINITY;
@@ -62,7 +64,8 @@ export class Recorder {
     this.#options = options;
     this.#path = join(options.folder.path, fileName(options.identity));
     this.#fd = this.#leftOpen();
-    this.#isEmpty = this.#fd === undefined;
+    this.#isTakenOver = this.#fd !== undefined;
+    this.#isEmpty = !this.#isTakenOver;
     this.#writer = new RecordingWriter(options.identity, this.#fd === undefined ? 0 : lastSequence(this.#fd));
     const nothing = {
       task: UNKNOWN_TASK,
@@ -145,6 +148,10 @@ export class Recorder {
 
   #attempt(now: number, end: End | undefined): void {
     this.#pausedUntil = now + PAUSE_MS;
+    const main = this.#options.inboxes()[0];
+    // What it goes on writing would be of no more use.
+    if (this.#isTakenOver && !this.#options.events && main !== undefined)
+      Atomics.store(main.shared.i32, I32.eventFd, 0);
     if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
     this.#write(now, end);
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -204,6 +211,9 @@ export class Recorder {
     const origin = isShared ? this.#options.wallClock() - main.now() : Number.NaN;
     const { parts, at } = this.#writer.finish({ resources, holder, end, stopSignal, origin });
     writevSync(this.#fd, parts, at);
+    // Only now: until then the main thread's own writing was all that there was.
+    if (this.#isTakenOver) writeSync(this.#fd, Buffer.alloc(8), 0, 8, EVENTS.originAt);
+    this.#isTakenOver = false;
     this.#isEmpty = this.#writer.runs === 0;
   }
 
@@ -279,7 +289,7 @@ export class Recorder {
       Atomics.store(main.shared.i32, I32.eventFd, 0);
       Atomics.store(main.shared.i32, I32.recorderFd, 0);
     }
-    if (!this.#options.events) closeSync(this.#fd);
+    if (!this.#options.events && !this.#isTakenOver) closeSync(this.#fd);
     this.#fd = undefined;
   }
 

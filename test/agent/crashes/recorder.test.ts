@@ -12,7 +12,8 @@ import { folder, identity, recordings } from './parts.ts';
 
 function setUp(path = folder(), { isShared = false, events = false } = {}) {
   const shared = createShared();
-  const outbox = new Outbox(shared, 100, events ? new EventFile(shared) : undefined);
+  const file = new EventFile(shared);
+  const outbox = new Outbox(shared, 100, file);
   const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
   const newRecorder = () =>
     new Recorder({
@@ -31,7 +32,8 @@ function setUp(path = folder(), { isShared = false, events = false } = {}) {
     return slot;
   };
   const jobs = () => recordings(path).map(({ runs }) => runs.map(({ jobId }) => jobId));
-  return { path, shared, outbox, recorder, newRecorder, open, jobs };
+  const agentDies = () => file.goOn(outbox.told().tasks);
+  return { path, shared, outbox, recorder, newRecorder, open, jobs, agentDies };
 }
 
 test('there is a file from the first run on, which follows the runs', () => {
@@ -224,3 +226,42 @@ for (const events of [false, true])
     assert.deepEqual(readdirSync(path), [], 'one that has written nothing removes what it has found');
     assert.equal(Atomics.load(shared.i32, I32.recorderFd), 0);
   });
+
+test('while there is no agent the main thread goes on with the file, which the next one takes back', () => {
+  const { path, shared, outbox, recorder, newRecorder, open, jobs, agentDies } = setUp();
+  const [ends, stays] = [open('ends'), open('stays')];
+  recorder.tick(0);
+  agentDies();
+  outbox.close(ends);
+  const begun = open('begun', 'a task that no agent has heard of');
+  assert.deepEqual(jobs(), [['stays', 'begun']]);
+  const [recording] = recordings(path);
+  assert.equal(recording?.runs[1]?.task.task, 'a task that no agent has heard of');
+  const age = Date.now() - recording.runs[1].startedAt;
+  assert.ok(age >= 400 && age < 20_000, `age ${age}`);
+
+  const next = newRecorder();
+  assert.deepEqual(jobs(), [['stays', 'begun']], 'nothing is lost before it writes');
+  next.tick(1000);
+  assert.equal(Atomics.load(shared.i32, I32.eventFd), 0);
+  outbox.close(begun);
+  next.tick(1100);
+  const later = open('later');
+  next.tick(1200);
+  assert.deepEqual(jobs(), [['later', 'stays']]);
+
+  outbox.close(later);
+  agentDies();
+  assert.deepEqual(jobs(), [['stays']], 'what ended between two deaths is over');
+  outbox.close(stays);
+  assert.deepEqual(jobs(), [[]]);
+});
+
+test('an agent that died before any run leaves nothing to go on with', () => {
+  const { path, shared, recorder, open, agentDies } = setUp();
+  recorder.tick(0);
+  agentDies();
+  open('1');
+  assert.equal(Atomics.load(shared.i32, I32.eventFd), 0);
+  assert.deepEqual(readdirSync(path), []);
+});
