@@ -15,6 +15,7 @@ import { firing, maxBy, series } from './queries.ts';
 import type { DashboardSpec, PanelSpec, TargetSpec } from './spec.ts';
 
 const NOTHING_LOST = 'no worker process has died with tasks in its hands';
+const FEW_GROUPS = 'no queue has ten groups';
 const NO_SCHEDULER = 'no scheduler runs';
 
 const perQueue = (name: MetricName, what = '', only: readonly string[] = []): TargetSpec =>
@@ -95,12 +96,19 @@ const waiting: readonly PanelSpec[] = [
   ),
   asynqGraph('Scheduled and completed', 'short', 'Tasks for later, and those kept after their end.', [
     asynqGauge('queue.depth', [...ASYNQ_QUEUE, 'queue_state'], `${ASYNQ_QUEUE_LEGEND} {{queue_state}}`, [
-      'queue_state!~"ready|active|retry|dead"',
+      'queue_state!~"ready|active|retry|dead|aggregating"',
     ]),
   ]),
-  asynqGraph('Groups', 'short', 'Groups of tasks that wait to be put together into one.', [
-    perQueue('queue.groups'),
-  ]),
+  asynqGraph(
+    'Groups',
+    'short',
+    'Groups that wait to be put together into one task, and the tasks in them: estimated from a sample where there are ten groups or more.',
+    [
+      perQueue('queue.groups', 'groups'),
+      perQueue('queue.depth', 'tasks', ['queue_state="aggregating"']),
+      { ...perQueue('queue.groups.tasks', 'tasks, estimated'), mayBeEmpty: FEW_GROUPS },
+    ],
+  ),
 ];
 
 const flights: readonly PanelSpec[] = [

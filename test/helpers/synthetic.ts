@@ -7,7 +7,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   'messaging.system': ['asynq'],
   'messaging.operation.name': ['process'],
   'task.outcome': ['success', 'failure'],
-  'queue.state': ['ready', 'active', 'scheduled', 'dead'],
+  'queue.state': ['ready', 'active', 'scheduled', 'dead', 'aggregating'],
   'task.retry': ['false', 'true'],
   'task.dependency.outcome': ['success', 'server_error'],
 };

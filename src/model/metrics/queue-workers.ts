@@ -200,7 +200,20 @@ export const QUEUE_WORKER_METRICS = {
     attributes: QUEUE,
     optional,
     description: 'Groups of tasks that wait to be put together into one.',
-    quality: "From the queue's own set in Redis. How many tasks they hold would cost a command a group.",
+    quality:
+      "From the queue's own set in Redis. The tasks in them are `queue.depth` aggregating where there are fewer than ten, else " +
+      '`queue.groups.tasks`.',
+  },
+  'queue.groups.tasks': {
+    kind: 'updowncounter',
+    unit: '{task}',
+    source: 'taskwarden',
+    attributes: QUEUE,
+    optional,
+    description: 'Tasks that wait in groups to be put together, where there are too many groups to count.',
+    quality:
+      'An estimate: the number of groups times the mean size of the last 50 of them that were looked at, ten at random at a time. The ' +
+      'less alike the groups are, the worse it is. Absent where all are counted.',
   },
   'queue.saturation': {
     kind: 'gauge',

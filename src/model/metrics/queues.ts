@@ -19,7 +19,7 @@ export const QUEUE_METRICS = {
     description:
       'Tasks of a queue by state: ready (could run now, also while the queue is paused), active, scheduled (for later; where a library ' +
       'does not tell them apart, retries too), retry (failed, waiting for the next attempt), dead (failed for good), completed, ' +
-      'blocked (waiting for other tasks), aggregating. States that a library does not have are absent.',
+      'blocked (waiting for other tasks), aggregating (in groups, waiting to be put together). States that a library does not have are absent.',
     quality: AS_STORED,
   },
   'queue.ready.oldest': {

@@ -59,7 +59,7 @@ export class Failures {
     return readings;
   }
 
-  /** @param queues those that are served */
+  /** @param queues those that were served at the last poll */
   *poll(queues: ReadonlySet<string>): Poll<void> {
     yield* this.#look(queues);
     const [queue] = this.#grown;

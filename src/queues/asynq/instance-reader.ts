@@ -1,6 +1,7 @@
 import type { RunReference } from '../../model/alert.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { InstanceReader, InstanceReading, Poll } from '../system.ts';
+import { together } from '../together.ts';
 import { givenUp, isTimed } from './deadlines.ts';
 import { Failures } from './failures.ts';
 import { Fleet } from './fleet.ts';
@@ -57,7 +58,12 @@ export class AsynqInstanceReader implements InstanceReader {
   *poll(nowMs: number): Poll<readonly InstanceReading[]> {
     const { prefix, names, inspect } = this.#options;
     this.#nowMs = nowMs;
-    const changes = yield* this.#fleet.poll(nowMs);
+    const served = this.#fleet.servers.flatMap(({ info }) => [...info.queues.keys()]);
+    const [changes] = yield* together([
+      this.#fleet.poll(nowMs),
+      this.#schedulers.poll(nowMs),
+      this.#failures.poll(new Set(served)),
+    ]);
     const readings: InstanceReading[] = [];
     if (changes !== undefined) {
       const { servers } = this.#fleet;
@@ -84,11 +90,8 @@ export class AsynqInstanceReader implements InstanceReader {
         queue: { prefix, name: queue },
       });
     }
-    yield* this.#schedulers.poll(nowMs);
     const { entries } = this.#schedulers;
     if (entries !== undefined) readings.push(...scheduleReadings(entries, (type) => names.of(type), nowMs));
-    const served = this.#fleet.servers.flatMap(({ info }) => [...info.queues.keys()]);
-    yield* this.#failures.poll(new Set(served));
     readings.push(...this.#failures.readings());
     return readings;
   }

@@ -5,7 +5,7 @@ import type { Flight } from './flights.ts';
 import { queueKey } from './keys.ts';
 
 const MAX_LOST = 1000;
-/** Tasks whose state is asked for in one poll. */
+/** Tasks whose state is asked for in one poll, in turns. */
 const MAX_ASKED = 100;
 
 /** A task that is still in flight by its state, but whose server shows no sign of life. */
@@ -46,10 +46,11 @@ export class LostTasks {
     });
     for (const [at, [key, task]] of asked.entries()) {
       const state = states[at];
+      this.#tasks.delete(key);
       const recovered = servers.some(
         ({ flights }) => flights?.get(task.flight.id)?.queue === task.flight.queue,
       );
-      if (recovered || (!(state instanceof Error) && text(state) !== 'active')) this.#tasks.delete(key);
+      if (!recovered && (state instanceof Error || text(state) === 'active')) this.#tasks.set(key, task);
     }
   }
 }

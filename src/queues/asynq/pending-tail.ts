@@ -2,7 +2,8 @@ import { elements, integer, text } from '../reply.ts';
 import type { Command, QueueRef, Reply } from '../system.ts';
 import { queueKey } from './keys.ts';
 
-/** Tasks at the end of the list that are looked at before the age is called unknown. */
+/** Tasks at the end of the list that are looked at: the last two, or so many before the age is called unknown. */
+const SHALLOW = 2;
 const DEPTH = 16;
 
 /**
@@ -22,7 +23,9 @@ export class PendingTail {
   }
 
   command(): Command {
-    return ['LRANGE', queueKey(this.#queue, 'pending'), -DEPTH, -1];
+    const isShallow = this.#tail.slice(0, SHALLOW).some((id) => this.#since.get(id) !== null);
+    const depth = this.#tail.length === 0 || isShallow ? SHALLOW : DEPTH;
+    return ['LRANGE', queueKey(this.#queue, 'pending'), -depth, -1];
   }
 
   /** @returns ids to ask for, oldest first, at most `limit` */

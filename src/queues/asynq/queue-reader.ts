@@ -1,36 +1,44 @@
 import { elements, integer, text } from '../reply.ts';
 import type { Command, Poll, QueueReader, QueueRef, Reading, Reply } from '../system.ts';
+import { Groups } from './groups.ts';
 import { queueKey } from './keys.ts';
 import { PendingTail } from './pending-tail.ts';
-import { card, groups, head, type SlowFigure } from './slow-figures.ts';
+import { card, groupCount, head, type SlowFigure } from './slow-figures.ts';
 
-/** Commands of the second round: with the first six, ten at most. */
-const SECOND_ROUND = 4;
-/** Times of pending tasks, and figures that change slowly, that a poll asks for. */
+/** Commands of a poll, at most. */
+const LIMIT = 10;
+/** Of them, those that every poll begins with. */
+const SIZES = 7;
+/** Times of pending tasks that a poll asks for. */
 const TIMES = 2;
-const SLOW = 2;
 
 /**
  * Reads one queue of asynq. Sizes, counters and the end of the list in every poll; what changes slowly (completed and archived tasks,
- * groups, the tasks due first) takes turns for the commands that are left, and is at most five polls old.
+ * groups, the tasks due first) takes turns, and is at most five polls old. A queue in which nothing new is found costs one round trip.
  */
 export class AsynqQueueReader implements QueueReader {
   readonly #queue: QueueRef;
   readonly #tail: PendingTail;
+  readonly #groups: Groups;
   readonly #due: Readonly<Record<'scheduled' | 'retry', SlowFigure>>;
   readonly #others: Readonly<Record<'archived' | 'groups' | 'completed', SlowFigure>>;
   /** All of them, the one read longest ago first. */
   #turns: readonly SlowFigure[];
-  /** Before asynq 0.20 there were neither totals nor leases, but counts of the day. */
-  #old = false;
+  /** Figures that are known without asking: nothing is due in an empty set. */
+  #needless: readonly SlowFigure[] = [];
+  /** Before asynq 0.20 there were neither totals nor leases, but counts of the day. Undefined until a counter is seen. */
+  #isOld: boolean | undefined;
+  /** Whether tasks were in flight at the last poll. */
+  #isActive = false;
 
   constructor(queue: QueueRef) {
     this.#queue = queue;
     this.#tail = new PendingTail(queue);
+    this.#groups = new Groups(queue);
     this.#due = { scheduled: head(queue, 'scheduled'), retry: head(queue, 'retry') };
     this.#others = {
       archived: card(queue, 'archived'),
-      groups: groups(queue),
+      groups: groupCount(queue, this.#groups),
       completed: card(queue, 'completed'),
     };
     this.#turns = [...Object.values(this.#due), ...Object.values(this.#others)];
@@ -38,38 +46,39 @@ export class AsynqQueueReader implements QueueReader {
 
   *poll(nowMs: number): Poll<readonly Reading[]> {
     const key = (part: string) => queueKey(this.#queue, part);
-    const day = new Date(nowMs).toISOString().slice(0, 10);
-    const counters = ['paused', 'processed', 'failed', `processed:${day}`, `failed:${day}`].map(key);
-    const [pending, active, scheduled, retry, texts, tail] = yield [
+    const slow = this.#nextTurn();
+    const lease = ['ZCOUNT', key('lease'), '-inf', Math.floor(nowMs / 1000)] as const;
+    // Known to be needed: then it need not wait for the second round.
+    const isEarly = this.#isActive && this.#isOld !== true;
+    const [pending, active, scheduled, retry, texts, tail, turn, early] = yield [
       ['LLEN', key('pending')],
       ['LLEN', key('active')],
       ['ZCARD', key('scheduled')],
       ['ZCARD', key('retry')],
-      ['MGET', ...counters],
+      ['MGET', ...this.#counters(nowMs).map(key)],
       this.#tail.command(),
+      slow.command,
+      ...(isEarly ? [lease] : []),
     ];
-    const [paused, processed, failed, processedToday, failedToday] = elements(texts);
-    this.#old ||= integer(processed) === undefined && integer(processedToday) !== undefined;
-
-    const counted = [processed, failed, processedToday].some((value) => integer(value) !== undefined);
+    slow.take(turn, nowMs);
+    this.#settle(scheduled, retry);
+    const [paused, ...counts] = elements(texts);
+    const [processed, failed] = this.#totals(counts);
+    const counted = [processed, failed].some((value) => value !== undefined);
     const empty = !counted && [pending, active, scheduled, retry].every((size) => size === 0);
+    this.#isActive = (integer(active) ?? 0) > 0;
 
-    const ids = this.#tail.read(tail, TIMES);
-    const now = Math.floor(nowMs / 1000);
-    const lease: Command[] = active === 0 || this.#old ? [] : [['ZCOUNT', key('lease'), '-inf', now]];
-    const member: Command[] = empty ? [['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]] : [];
-    const left = SECOND_ROUND - ids.length - lease.length - member.length;
-    const slow = this.#next(Math.min(SLOW, left), scheduled, retry);
-    const replies = yield [
-      ...slow.map(({ command }) => command),
-      ...ids.map((id) => this.#tail.ask(id)),
-      ...lease,
-      ...member,
-    ];
-    for (const [i, figure] of slow.entries()) figure.take(replies[i], nowMs);
-    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[slow.length + i]);
-    const last = replies.at(-1);
-    if (empty && last === 0) return [];
+    const first: Command[] = empty ? [['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]] : [];
+    if (this.#isActive && this.#isOld !== true && !isEarly) first.push(lease);
+    const left = LIMIT - SIZES - (isEarly ? 1 : 0) - first.length;
+    const ids = this.#tail.read(tail, Math.min(TIMES, left - this.#groups.commands(1).length));
+    const sizes = this.#groups.commands(left - ids.length);
+    const more = [...first, ...ids.map((id) => this.#tail.ask(id)), ...sizes];
+    const replies = more.length === 0 ? [] : yield more;
+    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[first.length + i]);
+    this.#groups.take(replies.slice(first.length + ids.length));
+    if (empty && replies[0] === 0) return [];
+    const orphaned = isEarly ? early : first.length > 0 ? replies[0] : undefined;
 
     const readings: Reading[] = [];
     const put = (
@@ -87,16 +96,18 @@ export class AsynqQueueReader implements QueueReader {
     depth('retry', integer(retry));
     depth('dead', this.#others.archived.value());
     depth('completed', this.#others.completed.value());
-    put('queue.groups', this.#others.groups.value());
+    depth('aggregating', this.#groups.exact);
+    put('queue.groups', this.#groups.count);
+    put('queue.groups.tasks', this.#groups.exact === undefined ? this.#groups.estimate : undefined);
     const since = this.#tail.oldest();
     put(
       'queue.ready.oldest',
       pending === 0 ? 0 : since === undefined ? undefined : Math.max(0, nowMs - since) / 1000,
     );
     put('queue.scheduled.overdue', latest(this.#due.scheduled.value(), this.#due.retry.value()));
-    put('queue.active.orphaned', active === 0 ? 0 : lease.length > 0 ? integer(last) : undefined);
-    put('queue.tasks.processed', integer(processed) ?? integer(processedToday));
-    put('queue.tasks.failed', integer(failed) ?? integer(failedToday));
+    put('queue.active.orphaned', active === 0 ? 0 : integer(orphaned));
+    put('queue.tasks.processed', processed);
+    put('queue.tasks.failed', failed);
     put(
       'queue.paused',
       texts instanceof Error || texts === undefined ? undefined : text(paused) === undefined ? 0 : 1,
@@ -104,14 +115,31 @@ export class AsynqQueueReader implements QueueReader {
     return readings;
   }
 
-  /** The figures whose turn it is. In an empty set nothing is due, and nothing needs to be asked. */
-  #next(count: number, scheduled: Reply | undefined, retry: Reply | undefined): SlowFigure[] {
-    if (scheduled === 0) this.#due.scheduled.set(0);
-    if (retry === 0) this.#due.retry.set(0);
-    const needless = [scheduled === 0 && this.#due.scheduled, retry === 0 && this.#due.retry];
-    const next = this.#turns.filter((figure) => !needless.includes(figure)).slice(0, count);
-    this.#turns = [...this.#turns.filter((figure) => !next.includes(figure)), ...next];
+  /** `paused` and the counters: the totals, and those of the day while no totals are seen. */
+  #counters(nowMs: number): string[] {
+    const totals = ['paused', 'processed', 'failed'];
+    const day = new Date(nowMs).toISOString().slice(0, 10);
+    return this.#isOld === false ? totals : [...totals, `processed:${day}`, `failed:${day}`];
+  }
+
+  /** @returns tasks processed and failed */
+  #totals([processed, failed, ofDay, failedOfDay]: readonly Reply[]): (number | undefined)[] {
+    if (integer(processed) !== undefined) this.#isOld = false;
+    else if (integer(ofDay) !== undefined) this.#isOld = true;
+    return [integer(processed) ?? integer(ofDay), integer(failed) ?? integer(failedOfDay)];
+  }
+
+  /** The figure whose turn it is. */
+  #nextTurn(): SlowFigure {
+    const next = this.#turns.find((figure) => !this.#needless.includes(figure))!;
+    this.#turns = [...this.#turns.filter((figure) => figure !== next), next];
     return next;
+  }
+
+  #settle(scheduled: Reply | undefined, retry: Reply | undefined): void {
+    const empty = [scheduled === 0 && this.#due.scheduled, retry === 0 && this.#due.retry];
+    this.#needless = empty.filter((figure) => figure !== false);
+    for (const figure of this.#needless) figure.set(0);
   }
 }
 

@@ -1,5 +1,6 @@
 import { elements, integer } from '../reply.ts';
 import type { Command, QueueRef, Reply } from '../system.ts';
+import type { Groups } from './groups.ts';
 import { queueKey } from './keys.ts';
 
 /** A figure of a queue that is not read in every poll. */
@@ -32,8 +33,11 @@ export function card(queue: QueueRef, part: string): SlowFigure {
   return slow(['ZCARD', queueKey(queue, part)], integer);
 }
 
-export function groups(queue: QueueRef): SlowFigure {
-  return slow(['SCARD', queueKey(queue, 'groups')], integer);
+export function groupCount(queue: QueueRef, groups: Groups): SlowFigure {
+  return slow(['SCARD', queueKey(queue, 'groups')], (reply) => {
+    groups.counted(integer(reply));
+    return groups.count;
+  });
 }
 
 /** Seconds for which the task that is due first has been due. */

@@ -18,6 +18,7 @@ const NOT_HERE = new Map([
   ['Memory of workers/C', 'nor in one with a limit'],
   ['Memory growth by type/A', 'it takes minutes of growth until a type can be told'],
   ['Memory growth by type/B', 'likewise'],
+  ['Groups/C', 'there is one group'],
   ['Bytes read and written/B', 'the worker has the network of the watcher'],
 ]);
 

@@ -9,8 +9,8 @@ import { startRedis } from '../../helpers/redis.ts';
 import type { ServerProcess } from '../../helpers/server-process.ts';
 import { type Watching, watching } from '../../queues/watching.ts';
 
-/** All that takes turns has been read after so many polls. */
-const ALL_TURNS = 5;
+/** All that takes turns has been read, and two groups counted, after so many polls. */
+const ALL_TURNS = 8;
 
 /** A Redis with asynq's programs, and a watcher of it. */
 export interface Stage extends Watching {
@@ -76,6 +76,7 @@ function compareQueue({ value }: Watching, queue: InspectedQueue): void {
   const of = { 'messaging.destination.name': queue.Queue };
   const depth = (state: string) => value('queue.depth', { ...of, 'queue.state': state });
   const found = {
+    Aggregating: depth('aggregating'),
     Pending: depth('ready'),
     Active: depth('active'),
     Scheduled: depth('scheduled'),

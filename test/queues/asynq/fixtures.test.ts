@@ -57,6 +57,7 @@ for (const version of ['v0.26', 'v0.18']) {
           'queue.depth retry': 1,
           'queue.depth dead': 0,
           'queue.depth completed': 1,
+          'queue.depth aggregating': 1,
           'queue.groups': 1,
           'queue.ready.oldest': 0,
           'queue.active.orphaned': 0,
