@@ -69,7 +69,7 @@ export function start(): Taskwarden | undefined {
   for (const warning of config.warnings) warn(warning);
   const shared = createShared();
   const onError = faultReporter(shared.i32, warn);
-  const events = config.recorder !== 'off' && isMainThread ? new EventFile(shared) : undefined;
+  const events = config.recorder !== 'off' ? new EventFile(shared) : undefined;
   const outbox = new Outbox(shared, config.maxTasks, events);
   const agent = connectAgent({
     shared,

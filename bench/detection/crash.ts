@@ -8,6 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { startRedis } from '../../test/helpers/redis.ts';
 import type { BenchOptions } from '../lib/bench.ts';
 import type { Measured } from '../lib/figure.ts';
+import { inLanes } from '../lib/lanes.ts';
+import { StateFolder } from '../lib/ready.ts';
 import type { Receiver } from '../lib/receiver.ts';
 
 /** A way to die, with three jobs of BullMQ in flight. */
@@ -34,8 +36,6 @@ const KINDS: readonly Kind[] = [
   },
 ];
 const JOBS = 3;
-/** Time from the start to the jobs, within which the agent is ready on a busy machine; one that has told of the death before is. */
-const SETTLE_MS = 1500;
 /** A report that has not come by then is missing, ms. */
 const REPORT_MS = 10_000;
 const LIMIT_MS = 30_000;
@@ -53,23 +53,25 @@ export async function measureCrashes(
   ];
   const redis = await startRedis();
   try {
-    for (const kind of KINDS) {
-      options.progress(`detection, ${crashes} crashes by ${kind.name}`);
+    const found = await inLanes(KINDS, KINDS.length, async (kind) => {
       const why = kind.memory === undefined ? undefined : whyNoLimit(options);
       if (why !== undefined) {
         notes.push(`No ${kind.name}: ${why}.`);
-        continue;
+        return [];
       }
       const named = await crash(kind, crashes, redis.port, options, receiver);
-      figures.push({
-        case: `crash: ${kind.name}`,
-        metric: 'crash_tasks_named',
-        unit: 'ratio',
-        value: named / (crashes * JOBS),
-        n: crashes,
-        goal: { value: 1, better: 'higher' },
-      });
-    }
+      return [
+        {
+          case: `crash: ${kind.name}`,
+          metric: 'crash_tasks_named',
+          unit: 'ratio',
+          value: named / (crashes * JOBS),
+          n: crashes,
+          goal: { value: 1, better: 'higher' },
+        } satisfies Measured,
+      ];
+    });
+    figures.push(...found.flat());
   } finally {
     await redis.stop();
   }
@@ -84,25 +86,26 @@ async function crash(
   options: BenchOptions,
   receiver: Receiver,
 ): Promise<number> {
-  const state = mkdtempSync(join(tmpdir(), 'taskwarden-bench-'));
+  const state = new StateFolder(mkdtempSync(join(tmpdir(), 'taskwarden-bench-')));
   const names = Array.from({ length: crashes }, (_, i) => `${kind.name.replace(/\W+/g, '-')}-${i}`);
   const start = (name: string) =>
     startWorker(kind, options, {
       BENCH_REDIS_PORT: String(port),
       BENCH_NAME: name,
-      TASKWARDEN_STATE_DIR: state,
+      TASKWARDEN_STATE_DIR: state.path,
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     });
   try {
     let before: string | undefined;
     for (const name of [...names, undefined]) {
       if (name === undefined && kind.memory !== undefined) break;
+      options.progress(`detection, ${name ?? 'the last start'} of ${crashes} by ${kind.name}`);
       const worker = start(name ?? 'next-start');
       // The one that reports must not die over it.
       const isReported = (): boolean =>
         before === undefined || jobsOf(before).every((job) => isNamed(receiver, job));
       const until = performance.now() + (kind.memory === undefined ? REPORT_MS : 0);
-      if (before === undefined || kind.memory !== undefined) await delay(SETTLE_MS);
+      await state.untilWatched();
       while (!isReported() && performance.now() < until) await delay(50);
       if (name === undefined) worker.kill();
       else worker.tell();
@@ -111,7 +114,7 @@ async function crash(
     }
     return names.flatMap(jobsOf).filter((job) => isNamed(receiver, job)).length;
   } finally {
-    rmSync(state, { recursive: true, force: true });
+    rmSync(state.path, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,6 +9,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { startRedis } from '../../test/helpers/redis.ts';
 import type { BenchOptions } from '../lib/bench.ts';
 import type { Measured } from '../lib/figure.ts';
+import { inLanes } from '../lib/lanes.ts';
+import { StateFolder } from '../lib/ready.ts';
 import type { Receiver } from '../lib/receiver.ts';
 import { quantile, spread } from '../lib/stats.ts';
 
@@ -17,19 +21,24 @@ interface Kind {
   readonly nodeArgs?: readonly string[];
   /** Memory limit that `taskwarden run` sets by a control group. */
   readonly memory?: string;
+  /** MiB of resident memory at which this bench kills it, as process managers do. */
+  readonly rssLimit?: number;
 }
 
 const KINDS: readonly Kind[] = [
   { name: 'heap, synchronous', how: 'sync', nodeArgs: ['--max-old-space-size=300'] },
   { name: 'heap, asynchronous', how: 'async', nodeArgs: ['--max-old-space-size=300'] },
   { name: 'buffers in a cgroup', how: 'buffers', memory: '250M' },
+  { name: 'buffers under rss_limit', how: 'buffers', rssLimit: 250 },
 ];
+/** Kinds side by side. */
+const LANES = 2;
+/** Bytes of a page that statm counts. */
+const PAGE = 4096;
 /** MiB/s, as in the experiments that the goals come from. */
 const RATE = 100;
 /** Shares of the limit, %, of which each is a figure. */
 const LEVELS = [70, 80, 90] as const;
-/** Time from the start to the jobs, within which the agent is ready, ms. */
-const SETTLE_MS = 2500;
 const LIMIT_MS = 180_000;
 const SCRIPT = fileURLToPath(new URL('../workers/memory.js', import.meta.url));
 
@@ -51,19 +60,20 @@ export async function measureMemory(
   ];
   const redis = await startRedis();
   try {
-    for (const kind of KINDS) {
+    const found = await inLanes(KINDS, LANES, async (kind) => {
       const why = kind.memory === undefined ? undefined : whyNoLimit(options, kind.memory);
       if (why !== undefined) {
         notes.push(`No ${kind.name}: ${why}.`);
-        continue;
+        return [];
       }
       const deaths: Leads[] = [];
       for (let i = 0; i < runs; i++) {
         options.progress(`detection, ${kind.name}, death ${i + 1} of ${runs}`);
-        deaths.push(await die(kind, `memory-${kind.how}-${i}`, redis.port, options, receiver));
+        deaths.push(await die(kind, `memory-${KINDS.indexOf(kind)}-${i}`, redis.port, options, receiver));
       }
-      for (const level of LEVELS) figures.push(...judge(kind, level, deaths));
-    }
+      return LEVELS.flatMap((level) => judge(kind, level, deaths));
+    });
+    figures.push(...found.flat());
   } finally {
     await redis.stop();
   }
@@ -106,13 +116,15 @@ async function die(
     kind.memory === undefined
       ? [process.execPath, '--import', pathToFileURL(options.preload).href, ...node.slice(1)]
       : [process.execPath, cli(options), 'run', '--memory', kind.memory, '--', ...node];
+  const state = mkdtempSync(join(tmpdir(), 'taskwarden-bench-'));
   const child = spawn(command[0]!, command.slice(1), {
     env: {
       PATH,
       HOME,
       OTEL_SERVICE_NAME: name,
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
-      TASKWARDEN_STATE_DIR: 'off',
+      TASKWARDEN_STATE_DIR: state,
+      TASKWARDEN_MEMORY_RSS_LIMIT: String(kind.rssLimit ?? 0),
       BENCH_NAME: name,
       BENCH_HOW: kind.how,
       BENCH_RATE: String(RATE),
@@ -132,9 +144,12 @@ async function die(
     const closed = once(child, 'close');
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
     const { pid } = JSON.parse(line) as { pid: number };
-    await delay(SETTLE_MS);
+    await new StateFolder(state).untilWatched();
     child.stdin.write('go\n');
-    while (isAlive(pid)) await delay(5);
+    while (isAlive(pid)) {
+      if (kind.rssLimit !== undefined && rssOf(pid) > kind.rssLimit) process.kill(pid, 'SIGKILL');
+      await delay(5);
+    }
     const diedAt = aborts ?? Date.now();
     await closed;
     return new Map(LEVELS.map((level) => [level, leadOf(receiver, name, level, diedAt)]));
@@ -142,6 +157,7 @@ async function die(
     clearTimeout(limit);
     process.off('exit', kill);
     kill();
+    rmSync(state, { recursive: true, force: true });
   }
 }
 
@@ -155,6 +171,15 @@ function leadOf(receiver: Receiver, name: string, level: number, diedAt: number)
   });
   const lead = first === undefined ? Number.NEGATIVE_INFINITY : (diedAt - Number(first.at)) / 1000;
   return lead > 0 ? lead : undefined;
+}
+
+/** MiB; 0 for a process that has gone. */
+function rssOf(pid: number): number {
+  try {
+    return (Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE) / 2 ** 20;
+  } catch {
+    return 0;
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -221,6 +221,7 @@ export class Pipeline {
     this.#timers.every(this.#config.machine.interval, collectMachine);
     collect();
     this.#tick(this.#urgent);
+    this.#guard('recorder', () => this.#recorder?.share(monotonicMs()));
   }
 
   /** Stage three: the OpenTelemetry exporters, and the HTTP API where it is configured. */
@@ -245,6 +246,7 @@ export class Pipeline {
     if (this.#config.http !== '' && alerting !== undefined)
       await this.#guard('http', () => this.#serve(alerting));
     await this.#guard('aftermath', () => this.#openAftermath());
+    this.#guard('recorder', () => this.#recorder?.settled(monotonicMs()));
   }
 
   /** Reads the rule files again, see {@link Alerting.reload}. */

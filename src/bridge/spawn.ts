@@ -191,12 +191,13 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
     const done = Atomics.load(i32, I32.flushDone);
     const left = until - performance.now();
     const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
-    if (done >= asked || left <= 0 || gone) return;
+    if (done >= asked) return;
+    if (left <= 0 || gone) return forgetRecording(i32);
     Atomics.wait(i32, I32.flushDone, done, left);
   }
 }
 
-/** Without an agent the flight recorder's file would tell of runs that have ended since as of victims of a crash. */
+/** Without an agent that answers the flight recorder's file would tell of runs that have ended since as of victims of a crash. */
 function forgetRecording(i32: Int32Array): void {
   const fd = Atomics.load(i32, I32.recorderFd);
   const isLosing = i32[I32.inFlight]! > 0 && Atomics.load(i32, I32.endKind) !== END.stopped;

@@ -52,8 +52,8 @@ export class Recorder {
   };
   #resourcesAt = Number.NEGATIVE_INFINITY;
   #fd: number | undefined;
-  /** Whether the file is that of a former agent, and what the main thread wrote without one counts. */
-  #isTakenOver: boolean;
+  /** Whether the main thread is to write into the file, too. */
+  #isSharing: boolean;
   #isEmpty = true;
   #isOver = false;
   #writtenAt = Number.NEGATIVE_INFINITY;
@@ -64,8 +64,8 @@ export class Recorder {
     this.#options = options;
     this.#path = join(options.folder.path, fileName(options.identity));
     this.#fd = this.#leftOpen();
-    this.#isTakenOver = this.#fd !== undefined;
-    this.#isEmpty = !this.#isTakenOver;
+    this.#isEmpty = this.#fd === undefined;
+    this.#isSharing = options.events ?? false;
     this.#writer = new RecordingWriter(options.identity, this.#fd === undefined ? 0 : lastSequence(this.#fd));
     const nothing = {
       task: UNKNOWN_TASK,
@@ -97,10 +97,36 @@ export class Recorder {
   tick(now: number): void {
     if (this.#isOver || now < this.#pausedUntil) return;
     const { any, inFlight } = this.#look();
-    if (!inFlight && this.#fd === undefined && !this.#options.events) return;
+    if (!inFlight && this.#fd === undefined && !this.#isSharing) return;
     const silence = now - this.#writtenAt;
     const isDue = this.#isEmpty && !inFlight ? silence >= KEEP_MS : any || silence >= REFRESH_MS;
     if (isDue) this.#attempt(now, undefined);
+  }
+
+  /**
+   * The agent is about to load what keeps its thread for hundreds of milliseconds on a busy machine: until {@link settled} the main thread
+   * writes its runs itself.
+   *
+   * @param now of a clock that is never set, ms
+   * @throws Error what the file system says
+   */
+  share(now: number): void {
+    if (this.#isSharing || this.#isOver) return;
+    this.#isSharing = true;
+    if (this.#fd !== undefined) this.#shareFile(this.#fd);
+    if (now >= this.#pausedUntil) this.#attempt(now, undefined);
+  }
+
+  /** The agent's own recordings do from now on. @param now of a clock that is never set, ms @throws Error what the file system says */
+  settled(now: number): void {
+    const main = this.#options.inboxes()[0];
+    if (this.#options.events || this.#isOver || main === undefined) return;
+    this.#isSharing = false;
+    Atomics.store(main.shared.i32, I32.eventFd, 0);
+    if (this.#fd === undefined || now < this.#pausedUntil) return;
+    this.#attempt(now, undefined);
+    // Only now: until then what the main thread had written, maybe without any agent, was all that there was.
+    writeSync(this.#fd, Buffer.alloc(8), 0, 8, EVENTS.originAt);
   }
 
   /**
@@ -148,10 +174,6 @@ export class Recorder {
 
   #attempt(now: number, end: End | undefined): void {
     this.#pausedUntil = now + PAUSE_MS;
-    const main = this.#options.inboxes()[0];
-    // What it goes on writing would be of no more use.
-    if (this.#isTakenOver && !this.#options.events && main !== undefined)
-      Atomics.store(main.shared.i32, I32.eventFd, 0);
     if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
     this.#write(now, end);
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -175,7 +197,7 @@ export class Recorder {
       this.#fd = openSync(this.#path, 'w+', 0o600);
       const main = this.#options.inboxes()[0];
       if (main !== undefined) Atomics.store(main.shared.i32, I32.recorderFd, this.#fd);
-      if (this.#options.events) this.#shareFile(this.#fd);
+      if (this.#isSharing) this.#shareFile(this.#fd);
     }
     this.#keptAt = now;
   }
@@ -211,9 +233,6 @@ export class Recorder {
     const origin = isShared ? this.#options.wallClock() - main.now() : Number.NaN;
     const { parts, at } = this.#writer.finish({ resources, holder, end, stopSignal, origin });
     writevSync(this.#fd, parts, at);
-    // Only now: until then the main thread's own writing was all that there was.
-    if (this.#isTakenOver) writeSync(this.#fd, Buffer.alloc(8), 0, 8, EVENTS.originAt);
-    this.#isTakenOver = false;
     this.#isEmpty = this.#writer.runs === 0;
   }
 
@@ -285,11 +304,12 @@ export class Recorder {
   #close(): void {
     if (this.#fd === undefined) return;
     const main = this.#options.inboxes()[0];
+    const isShared = main !== undefined && Atomics.load(main.shared.i32, I32.eventFd) !== 0;
     if (main !== undefined) {
       Atomics.store(main.shared.i32, I32.eventFd, 0);
       Atomics.store(main.shared.i32, I32.recorderFd, 0);
     }
-    if (!this.#options.events && !this.#isTakenOver) closeSync(this.#fd);
+    if (!isShared && !this.#isSharing) closeSync(this.#fd);
     this.#fd = undefined;
   }
 

@@ -242,7 +242,11 @@ test('while there is no agent the main thread goes on with the file, which the n
 
   const next = newRecorder();
   assert.deepEqual(jobs(), [['stays', 'begun']], 'nothing is lost before it writes');
-  next.tick(1000);
+  next.tick(900);
+  const loading = open('loading');
+  assert.deepEqual(jobs(), [['begun', 'stays', 'loading']], 'nor while it is busy with itself');
+  outbox.close(loading);
+  next.settled(1000);
   assert.equal(Atomics.load(shared.i32, I32.eventFd), 0);
   outbox.close(begun);
   next.tick(1100);
@@ -255,6 +259,25 @@ test('while there is no agent the main thread goes on with the file, which the n
   assert.deepEqual(jobs(), [['stays']], 'what ended between two deaths is over');
   outbox.close(stays);
   assert.deepEqual(jobs(), [[]]);
+});
+
+test('while the agent is loaded the main thread writes its runs itself', () => {
+  const { path, shared, outbox, recorder, open, jobs } = setUp();
+  const early = open('early');
+  recorder.tick(0);
+  recorder.share(10);
+  outbox.close(early);
+  const late = open('late');
+  assert.deepEqual(jobs(), [['late']]);
+  recorder.settled(20);
+  outbox.close(late);
+  open('later');
+  assert.deepEqual(jobs(), [['late']], 'recordings alone count again');
+  recorder.tick(30);
+  assert.deepEqual(jobs(), [['later']]);
+  Atomics.store(shared.i32, I32.endKind, END.stopped);
+  recorder.end(40);
+  assert.deepEqual(readdirSync(path), []);
 });
 
 test('an agent that died before any run leaves nothing to go on with', () => {
