@@ -166,7 +166,9 @@ export class Pipeline {
     this.#metering = new Metering(inbox, { registry: this.#registry, main: this.#blocks.main });
     this.#timers.every(this.#config.watch.interval, () => this.#watchOnce());
     const inboxes = () => this.#sources.all.map((source) => source.inbox);
-    this.#recorder = this.#guard('recorder', () => openRecorder(this.#config, this.#resource, inboxes));
+    this.#recorder = this.#guard('recorder', () =>
+      openRecorder(this.#config, this.#resource, inboxes, () => this.#drain()),
+    );
     if (this.#recorder !== undefined) this.#timers.every(RECORD_MS, () => this.#record());
     // What is loaded next keeps this thread longer than a run may live.
     this.#record();
@@ -344,8 +346,6 @@ export class Pipeline {
   }
 
   #record(): void {
-    // A run is known by its task's number until the name has been read.
-    this.#drain();
     this.#guard('recorder', () => this.#recorder?.tick(monotonicMs()));
   }
 

@@ -10,11 +10,13 @@ import { Recorder } from './recorder.ts';
  * The flight recorder of this process; undefined where the configuration wants none.
  *
  * @param inboxes the threads whose runs are recorded, the main thread first
+ * @param drain reads what they have written
  */
 export function openRecorder(
   config: Config,
   resource: ResourceAttributes,
   inboxes: () => readonly Inbox[],
+  drain: () => void,
 ): Recorder | undefined {
   const folder = stateFolder(config);
   if (folder === undefined || config.recorder === 'off') return undefined;
@@ -29,5 +31,5 @@ export function openRecorder(
     return { rss: process.memoryUsage.rss(), cpuMs: (user + system) / 1000, oomKills: group.oomKills() };
   };
   const events = config.recorder === 'event';
-  return new Recorder({ folder, events, identity, inboxes, resources, wallClock });
+  return new Recorder({ folder, events, identity, inboxes, drain, resources, wallClock });
 }

@@ -25,6 +25,8 @@ export interface RecorderOptions {
   readonly identity: Identity;
   /** The threads whose runs are recorded, the main thread first. */
   readonly inboxes: () => readonly Inbox[];
+  /** Reads what the threads have written: a run is known by its task's number until the name has been read. */
+  readonly drain: () => void;
   /** Of the whole process, as of now. `heapUsed` and `heapLimit` of the main thread are added. */
   readonly resources: () => Omit<Resources, 'at' | 'heapUsed' | 'heapLimit'>;
   /** Whether the main thread writes its own runs as well, as they begin and end. */
@@ -175,6 +177,7 @@ export class Recorder {
   #attempt(now: number, end: End | undefined): void {
     this.#pausedUntil = now + PAUSE_MS;
     if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
+    this.#options.drain();
     this.#write(now, end);
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
     this.#writtenAt = now;
@@ -288,6 +291,7 @@ export class Recorder {
     const events = new EventFile(main.shared);
     const { i32 } = main.shared;
     Atomics.store(i32, I32.eventFd, fd);
+    this.#options.drain();
     for (const [id, task] of main.tasks.entries()) if (task !== undefined) events.named(id, task);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       let generation: number;

@@ -15,25 +15,25 @@ function setUp(path = folder(), { isShared = false, events = false } = {}) {
   const file = new EventFile(shared);
   const outbox = new Outbox(shared, 100, file);
   const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
+  const drain = () => inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
   const newRecorder = () =>
     new Recorder({
       folder: { path, isShared },
       identity: identity(),
       inboxes: () => [inbox],
+      drain,
       events,
       resources: () => ({ rss: 5000, cpuMs: 70, oomKills: Number.NaN }),
       wallClock: () => 1_700_000_000_000,
     });
   const recorder = newRecorder();
-  const drain = () => inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
   const open = (jobId: string, task = 'resize'): number => {
-    const slot = outbox.open(outbox.taskId('test', 'images', task)!, jobId, 1, performance.now() - 400, '');
-    drain();
-    return slot;
+    return outbox.open(outbox.taskId('test', 'images', task)!, jobId, 1, performance.now() - 400, '');
   };
+  const names = () => recordings(path).flatMap(({ runs }) => runs.map(({ task }) => task.task));
   const jobs = () => recordings(path).map(({ runs }) => runs.map(({ jobId }) => jobId));
   const agentDies = () => file.goOn(outbox.told().tasks);
-  return { path, shared, outbox, recorder, newRecorder, open, jobs, agentDies };
+  return { path, shared, outbox, recorder, newRecorder, open, jobs, names, agentDies };
 }
 
 test('there is a file from the first run on, which follows the runs', () => {
@@ -262,10 +262,14 @@ test('while there is no agent the main thread goes on with the file, which the n
 });
 
 test('while the agent is loaded the main thread writes its runs itself', () => {
-  const { path, shared, outbox, recorder, open, jobs } = setUp();
-  const early = open('early');
+  const { path, shared, outbox, recorder, open, jobs, names } = setUp();
+  const early = open('early', 'first');
   recorder.tick(0);
+  assert.deepEqual(names(), ['first']);
+  open('other', 'second');
   recorder.share(10);
+  assert.deepEqual(names(), ['first', 'second']);
+  outbox.close(1);
   outbox.close(early);
   const late = open('late');
   assert.deepEqual(jobs(), [['late']]);
