@@ -16,12 +16,21 @@ const LEAST_RUN_MS = 5;
 const SAMPLED_FROM = 10;
 const MS = { quick: 1500, exact: 10_000, sampled: 60_000 };
 
+/** A run by its type, its number, and what it did: ms of CPU by the thread's clock, and units of work of about 1 ms. */
+type Spun = readonly [type: number, id: number, ms: number, units: number];
+
 interface Runs {
   readonly concurrency: number;
-  /** Type, number, and work of each run, in units of about 1 ms. */
-  readonly spun: readonly (readonly [type: number, id: number, units: number])[];
-  /** CPU time of a unit. */
+  /** Types, and what a run of each costs beside its work, ms of CPU. */
+  readonly names: readonly string[];
+  readonly costs: readonly number[];
+  readonly spun: readonly Spun[];
+  /** CPU time of the thread, without what it does beside runs, ms. */
+  readonly threadMs: number;
+  /** CPU time of a unit, of many in a row before and after, ms. */
   readonly unitMs: number;
+  /** Whether the clock of `spun` stands still while the thread waits for a CPU. */
+  readonly knowsWaiting: boolean;
 }
 
 export interface Measurements {
@@ -61,7 +70,7 @@ export async function measureCpu(mode: Mode, options: BenchOptions): Promise<Mea
     options.progress(`attribution: ${mode}, ${CONCURRENCIES.length} loads of ${ms / 1000} s`);
     await child.exited();
     await delay(200);
-    const cpu = await judgeCpu(mode, child, sink);
+    const cpu = judgeCpu(mode, child, sink);
     if (mode === 'exact') cpu.figures.push(await judgeAllocation(child, sink));
     return cpu;
   } finally {
@@ -87,60 +96,75 @@ export function workerOptions(mode: Mode | 'off', { preload }: BenchOptions, end
   };
 }
 
-async function judgeCpu(mode: Mode, child: Child, sink: OtlpSink): Promise<Measurements> {
-  const told = await child.report('costs');
-  const names = told.names as string[];
-  const costs = names.map((name) => (told.costs as Record<string, number>)[name]!);
-  const figures: Measured[] = [];
-  const ratios: string[] = [];
-  for (const { concurrency, spun, unitMs } of child.reports.filter(
-    ({ event }) => event === 'runs',
-  ) as unknown as Runs[]) {
-    const queue = `c${concurrency}`;
-    const truths = names.map((_, type) => {
-      const own = spun.filter((run) => run[0] === type);
-      return unitMs * sum(own.map(([, , units]) => units)) + own.length * costs[type]!;
-    });
-    const estimates = names.map((name) => 1000 * lastValue(sink, 'task.cpu.time', { queue, name }));
-    const ratio = sum(estimates) / sum(truths);
-    ratios.push(`${ratio.toFixed(3)} at ${concurrency} (${unitMs.toFixed(2)} ms a unit)`);
-    const at = { case: `${mode}, concurrency ${concurrency}`, unit: 'ratio', n: spun.length };
-    const hasGoal = mode === 'exact' || concurrency >= SAMPLED_FROM;
-    figures.push({
+/**
+ * The control is a second measure of the same work, by its amount: what runs and tasks differ by from one to the other is what this machine is
+ * uneven by, not the meter.
+ */
+function judgeCpu(mode: Mode, child: Child, sink: OtlpSink): Measurements {
+  const loads = child.reports.filter(({ event }) => event === 'runs') as unknown as Runs[];
+  const judged = loads.map((load) => judgeLoad(mode, load, sink));
+  const notes = judged.map(({ note }) => note);
+  if (!loads.every(({ knowsWaiting }) => knowsWaiting))
+    notes.push('Waiting for a CPU is part of the truth here.');
+  return { figures: judged.flatMap(({ figures }) => figures), notes };
+}
+
+function judgeLoad(mode: Mode, load: Runs, sink: OtlpSink): { figures: Measured[]; note: string } {
+  const { concurrency, names, costs, spun, threadMs, unitMs } = load;
+  const queue = `c${concurrency}`;
+  const byType = (of: (run: Spun) => number): number[] =>
+    names.map((_, type) => sum(spun.filter((run) => run[0] === type).map(of)));
+  const truth = ([type, , ms]: Spun): number => ms + costs[type]!;
+  const byAmount = ([type, , , units]: Spun): number => unitMs * units + costs[type]!;
+  const truths = byType(truth);
+  const estimates = names.map((name) => 1000 * lastValue(sink, 'task.cpu.time', { queue, name }));
+  const at = { case: `${mode}, concurrency ${concurrency}`, unit: 'ratio', n: spun.length };
+  const hasGoal = mode === 'exact' || concurrency >= SAMPLED_FROM;
+  const figures: Measured[] = [
+    {
       ...at,
       metric: 'cpu_misattributed',
       value: misattributed(estimates, truths),
       goal: hasGoal ? { value: mode === 'exact' ? 0.03 : 0.05, better: 'lower' } : undefined,
-    });
-    if (mode === 'sampled') continue;
-    const scaled = spun.map(([type, id, units]) => [type, id, unitMs * units] as const);
-    const errors = runErrors(scaled, costs, ratio, queue, sink);
+      control: upTo(misattributed(byType(byAmount), truths)),
+    },
+  ];
+  if (mode === 'exact') {
+    const told = runEstimates(queue, sink);
+    const runs = spun.filter((run) => truth(run) >= LEAST_RUN_MS && told.has(run[1]));
+    const p95 = (estimate: (run: Spun) => number): number =>
+      quantile(
+        runs.map((run) => Math.abs(estimate(run) / truth(run) - 1)),
+        0.95,
+      );
     figures.push({
       ...at,
       metric: 'cpu_run_error_p95',
-      value: quantile(errors, 0.95),
-      n: errors.length,
+      value: p95((run) => told.get(run[1])!),
+      n: runs.length,
       goal: { value: 0.1, better: 'lower' },
+      control: upTo(p95(byAmount)),
     });
   }
-  return { figures, notes: [`Estimated over true CPU time, ${mode}: ${ratios.join(', ')}.`] };
+  const each = names.map((name, type) => `${name} ${(estimates[type]! / truths[type]!).toFixed(2)}`);
+  const all = (sum(estimates) / sum(truths)).toFixed(3);
+  const known = (sum(truths) / threadMs).toFixed(3);
+  const note = `Estimated over true CPU time, ${at.case}: ${each.join(', ')}; all ${all}, true over the thread's ${known}.`;
+  return { figures, note };
 }
 
-/** Relative errors of single runs, beside what all estimates are too low or too high by. @param spun with ms of work */
-function runErrors(
-  spun: Runs['spun'],
-  costs: readonly number[],
-  ratio: number,
-  queue: string,
-  sink: OtlpSink,
-): number[] {
-  const estimates = new Map<string, number>();
-  for (const { attributes } of sink.spans)
-    estimates.set(String(attributes['messaging.message.id']), 1000 * Number(attributes['task.cpu.time']));
-  return spun.flatMap(([type, id, ms]) => {
-    const [truth, estimate] = [ms + costs[type]!, estimates.get(`${queue}-${id}`)];
-    return truth < LEAST_RUN_MS || estimate === undefined ? [] : [Math.abs(estimate / ratio / truth - 1)];
-  });
+/** CPU time of runs by their number, ms. */
+function runEstimates(queue: string, sink: OtlpSink): Map<number, number> {
+  const estimates = new Map<number, number>();
+  for (const { attributes } of sink.spans) {
+    const [of, id] = String(attributes['messaging.message.id']).split('-');
+    if (of === queue) estimates.set(Number(id), 1000 * Number(attributes['task.cpu.time']));
+  }
+  return estimates;
+}
+
+function upTo(value: number): Measured['control'] {
+  return { value, spread: [0, value] };
 }
 
 async function judgeAllocation(child: Child, sink: OtlpSink): Promise<Measured> {

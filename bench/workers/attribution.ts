@@ -1,14 +1,22 @@
 /**
- * Seven types of tasks that share one event loop and know what they use. Reports, for each concurrency of BENCH_CONCURRENCY, how much
- * work every run did, in units of about 1 ms; then, with BENCH_ALLOCATION, what five types allocated.
+ * Seven types of tasks that share one event loop and know what they use. Reports, for each concurrency of BENCH_CONCURRENCY, what every
+ * run did, by a clock around each piece of its work and by the amount of it; then, with BENCH_ALLOCATION_MS, what five types allocated.
  */
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { KNOWS_WAITING, threadClock } from '../../test/helpers/thread-clock.ts';
+import { median } from '../lib/stats.ts';
 import { report } from './report.js';
 
-type Handler = (run: { units: number }, scale: number) => Promise<unknown>;
+/** What a run knows of its own work: in units of about 1 ms, and in ms of CPU as the thread's clock has it. */
+interface Work {
+  units: number;
+  ms: number;
+}
+
+type Handler = (run: Work, scale: number) => Promise<unknown>;
 type MakeTask = <F extends (...args: never[]) => unknown>(name: string, handler: F, options: object) => F;
 
 const { BENCH_INDEX, BENCH_URL, BENCH_REDIS_PORT, BENCH_CONCURRENCY, BENCH_MS, BENCH_ALLOCATION_MS } =
@@ -18,7 +26,9 @@ const redis = new Redis({ host: '127.0.0.1', port: Number(BENCH_REDIS_PORT) });
 await redis.set('key', 'x'.repeat(200));
 
 /** Calls of each type that tell what it costs beside its own work. */
-const CALIBRATION_MS = 200;
+const CALIBRATION_MS = 1500;
+/** The median of several rounds is taken: a machine below this one may be busy for a moment. */
+const ROUND_MS = 300;
 /** Units of work before and after each load. */
 const UNITS = 100;
 
@@ -41,14 +51,16 @@ function perMs(): number {
   return most;
 }
 
-function spin(run: { units: number }, ms: number): void {
+function spin(run: Work, ms: number): void {
   const chunks = Math.round(ms * PER_MS);
+  const start = threadClock();
   work(chunks);
+  run.ms += threadClock() - start;
   run.units += chunks / PER_MS;
 }
 
 /** One helper for all that await it: by the stack its work belongs to nobody. */
-async function shared(run: { units: number }, ms: number): Promise<void> {
+async function shared(run: Work, ms: number): Promise<void> {
   await null;
   spin(run, ms);
   await null;
@@ -114,42 +126,79 @@ function unitMs(): number {
   return ((threadMs() - before) * PER_MS) / chunks;
 }
 
-/** What a run of each type costs beside its own work, ms of CPU, alone on the thread. */
-async function calibrate(): Promise<Record<string, number>> {
-  const costs: Record<string, number> = {};
-  for (const [name, handler] of Object.entries(HANDLERS)) {
-    const call = task('calibration', handler, { queue: 'calibration' });
-    for (let i = 0; i < 20; i++) await call({ units: 0 }, 0);
-    const [start, cpu] = [performance.now(), threadMs()];
-    let n = 0;
-    for (; performance.now() - start < CALIBRATION_MS; n++) await call({ units: 0 }, 0);
-    costs[name] = (threadMs() - cpu) / n;
+/** What the thread does beside runs, ms of CPU each ms. */
+async function background(): Promise<number> {
+  const [start, cpu] = [performance.now(), threadMs()];
+  await sleep(ROUND_MS);
+  return (threadMs() - cpu) / (performance.now() - start);
+}
+
+/**
+ * What a run of each type costs beside its work, ms of CPU: with as many at a time as there will be, all of one type. They work as they
+ * will, too, as caches that work has emptied make all else dearer.
+ */
+async function calibrate(concurrency: number, rest: number): Promise<number[]> {
+  const costs: number[] = [];
+  for (const name of NAMES) {
+    const call = asTask(name, 'calibration');
+    const runs = (ms: number) => haveRuns(concurrency, performance.now() + ms, () => call);
+    await runs(ROUND_MS / 10);
+    const rounds: number[] = [];
+    for (const end = performance.now() + CALIBRATION_MS; performance.now() < end; ) {
+      const [start, cpu] = [performance.now(), threadMs()];
+      const done = await runs(ROUND_MS);
+      const all = threadMs() - cpu - rest * (performance.now() - start);
+      rounds.push((all - done.reduce((sum, { ms }) => sum + ms, 0)) / done.length);
+    }
+    costs.push(median(rounds));
   }
   return costs;
 }
 
-async function load(concurrency: number): Promise<void> {
-  const queue = `c${concurrency}`;
-  let count = 0;
-  const calls = NAMES.map((name) => {
-    const jobId = (_run: unknown, _scale: number, id: number): string => `${queue}-${id}`;
-    const handler = async (run: { units: number }, scale: number, _id: number) => HANDLERS[name]!(run, scale);
-    return task(name, handler, { queue, jobId });
-  });
-  const spun: [type: number, id: number, ms: number][] = [];
-  const before = unitMs();
-  const end = performance.now() + Number(BENCH_MS);
+type Call = (run: Work, scale: number, id: number) => Promise<unknown>;
+
+function asTask(name: string, queue: string): Call {
+  const jobId = (_run: unknown, _scale: number, id: number): string => `${queue}-${id}`;
+  const handler = async (run: Work, scale: number, _id: number) => HANDLERS[name]!(run, scale);
+  return task(name, handler, { queue, jobId });
+}
+
+/** Has runs one after the other in each of `concurrency` loops, until a time of performance.now(). @returns what they did, by their number */
+async function haveRuns(concurrency: number, end: number, which: (id: number) => Call): Promise<Work[]> {
+  const done: Work[] = [];
   const loop = async (): Promise<void> => {
     while (performance.now() < end) {
-      const id = count++;
-      const type = id % calls.length;
-      const run = { units: 0 };
-      await calls[type]!(run, 0.3 + 1.7 * Math.random(), id);
-      spun.push([type, id, Number(run.units.toFixed(4))]);
+      const run = { units: 0, ms: 0 };
+      const id = done.push(run) - 1;
+      await which(id)(run, 0.3 + 1.7 * Math.random(), id);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, loop));
-  report('runs', { concurrency, spun, unitMs: (before + unitMs()) / 2 });
+  return done;
+}
+
+function rounded(ms: number): number {
+  return Number(ms.toFixed(4));
+}
+
+async function load(concurrency: number): Promise<void> {
+  const queue = `c${concurrency}`;
+  const rest = await background();
+  const costs = await calibrate(concurrency, rest);
+  const calls = NAMES.map((name) => asTask(name, queue));
+  const before = unitMs();
+  const [start, cpu] = [performance.now(), threadMs()];
+  const done = await haveRuns(concurrency, start + Number(BENCH_MS), (id) => calls[id % calls.length]!);
+  const thread = threadMs() - cpu - rest * (performance.now() - start);
+  report('runs', {
+    concurrency,
+    names: NAMES,
+    costs,
+    spun: done.map(({ ms, units }, id) => [id % calls.length, id, rounded(ms), rounded(units)]),
+    threadMs: thread,
+    unitMs: (before + unitMs()) / 2,
+    knowsWaiting: KNOWS_WAITING,
+  });
 }
 
 /** Chunks that a run of each type allocates. */
@@ -183,7 +232,6 @@ async function allocate(): Promise<void> {
 
 // What begins together with the process is not part of it.
 await sleep(1500);
-report('costs', { names: NAMES, costs: await calibrate() });
 for (const concurrency of (BENCH_CONCURRENCY ?? '').split(',').filter(Boolean).map(Number))
   await load(concurrency);
 if (Number(BENCH_ALLOCATION_MS) > 0) await allocate();

@@ -5,6 +5,7 @@ import { monotonicMs } from '../../src/model/clock.ts';
 import { Sdk, type SdkOptions } from '../../src/sdk/sdk.ts';
 import { CpuMeter, type CpuMeterOptions } from '../../src/tasks/meters/cpu.ts';
 import { type RunInfo, Tasks, type TasksOptions } from '../../src/tasks/run.ts';
+import { threadClock } from './thread-clock.ts';
 
 export const EXACT: boolean = Number(process.versions.node.split('.')[0]) >= 24;
 
@@ -85,8 +86,8 @@ export function runInfo(over: Partial<RunInfo> = {}): RunInfo {
   };
 }
 
-/** Keeps the thread busy for `ms`. */
+/** Keeps the thread busy for `ms` of its CPU time, or of any where that cannot be told. */
 export function spin(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
+  const end = threadClock() + ms;
+  while (threadClock() < end);
 }

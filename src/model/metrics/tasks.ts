@@ -115,7 +115,8 @@ export const TASK_METRICS = {
     description: 'CPU time of the main thread spent in handler runs.',
     quality:
       'exact: time between task switches, idle removed; sampled: time from sample to sample, see task.cpu.samples; sync_only: only the part before the first await; ' +
-      'warming: exact mode has been on for less than the run. Time in which the thread waits for a CPU or sleeps is taken out, 10 ms of it at most excepted (exact and sampled, Node.js 22.19 and later).',
+      'warming: exact mode has been on for less than the run. Time in which the thread waits for a CPU or sleeps is taken out (exact and sampled; on Linux, and elsewhere from Node.js 22.19 on), ' +
+      'of sleeping, and elsewhere than on Linux of waiting, 10 ms at a time at most excepted.',
   },
   'task.cpu.samples': {
     kind: 'counter',

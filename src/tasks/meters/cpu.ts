@@ -6,7 +6,7 @@ import { type Cell, type Run, runStorage } from '../context.ts';
 import type { Tally } from '../tally.ts';
 import { Allocation } from './allocation.ts';
 import { Samples } from './samples.ts';
-import { LONG_SLICE_MS, Waiting } from './waiting.ts';
+import { Waiting } from './waiting.ts';
 
 export type CpuMode = 'auto' | 'exact' | 'sampled' | 'sync' | 'off';
 
@@ -133,6 +133,7 @@ export class CpuMeter {
     const { f64 } = this.#shared;
     f64[F64.unattributedMs] = Math.max(f64[F64.unattributedMs]!, this.#none.cpuMs);
     if (this.#mode !== 'exact') return;
+    this.#waiting.check(elapsedMs);
     this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
       if (nowMs < this.#pausedUntil) return;
@@ -155,7 +156,7 @@ export class CpuMeter {
     this.epoch++;
     this.#debtMs = 0;
     this.#last = this.#none;
-    this.#waiting.reset();
+    this.#waiting.start();
     this.#lastMs = now();
     this.#idleMs = performance.nodeTiming.idleTime;
     this.#macrotasks.enable();
@@ -174,6 +175,7 @@ export class CpuMeter {
     this.#macrotasks.disable();
     this.#stopPromiseHook?.();
     this.#stopPromiseHook = undefined;
+    this.#waiting.stop();
     this.#shared.i32[I32.current] = CURRENT.unknown;
   }
 
@@ -186,17 +188,16 @@ export class CpuMeter {
   #switchTo(cell: Cell, mayHaveIdled: boolean): void {
     const at = now();
     let slice = at - this.#lastMs;
+    let hasSlept = false;
     this.#lastMs = at;
     if (mayHaveIdled || slice > TRUSTED_SLICE_MS) {
       const idle = performance.nodeTiming.idleTime;
+      hasSlept = idle > this.#idleMs;
       slice -= idle - this.#idleMs;
       this.#idleMs = idle;
     }
     const last = this.#last.ended ? this.#none : this.#last;
-    if (slice < LONG_SLICE_MS) {
-      this.#waiting.charged(slice);
-      last.cpuMs += slice;
-    } else last.cpuMs += this.#waiting.without(slice);
+    last.cpuMs += this.#waiting.without(slice, hasSlept);
     this.#allocation?.switched(last, slice);
     if (slice > last.blockMs) last.blockMs = slice;
     this.#last = cell;

@@ -1,55 +1,114 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Waiting } from '../../../src/tasks/meters/waiting.ts';
 
-/** A thread whose CPU time the test sets, ms. */
-function thread(t: TestContext) {
-  const clock = { ms: 1000 };
-  t.mock.method(process, 'threadCpuUsage', () => ({ user: clock.ms * 1000, system: 0 }));
-  const waiting = new Waiting();
-  waiting.reset();
-  return { clock, waiting };
+/** A thread whose times the test sets, ms. @param knowsQueue whether its system tells of the queue for a CPU */
+function thread(knowsQueue = true) {
+  const kernel = { cpuMs: 1000, queuedMs: 500 };
+  const account = {
+    cpuMs: 0,
+    queuedMs: 0,
+    knowsQueue,
+    open() {},
+    close() {},
+    read() {
+      account.cpuMs = kernel.cpuMs;
+      if (knowsQueue) account.queuedMs = kernel.queuedMs;
+      return true;
+    },
+  };
+  const waiting = new Waiting(account);
+  waiting.start();
+  return { kernel, waiting };
 }
 
-/** A slice of `ms`, of which the thread was on a CPU for `cpuMs`. */
-function slice({ clock, waiting }: ReturnType<typeof thread>, ms: number, cpuMs: number): number {
-  clock.ms += cpuMs;
-  return waiting.without(ms);
+interface Slice {
+  /** By the clock. */
+  readonly ms: number;
+  /** What the kernel counts as CPU time meanwhile, which may be late by a tick. */
+  readonly cpu: number;
+  /** In the queue. */
+  readonly queued?: number;
+  /** The loop sleeps at its end. */
+  readonly slept?: boolean;
 }
 
-test('slices on the CPU are charged in full, whatever the ticks of the kernel make of them', (t) => {
-  const it = thread(t);
-  assert.equal(slice(it, 6, 0), 6);
-  assert.equal(slice(it, 4, 10), 4);
-  for (let i = 0; i < 100; i++) assert.equal(slice(it, 5, 5), 5);
+/** What is charged for a slice. */
+function charge(
+  { kernel, waiting }: ReturnType<typeof thread>,
+  { ms, cpu, queued = 0, slept = false }: Slice,
+) {
+  kernel.cpuMs += cpu;
+  kernel.queuedMs += queued;
+  return waiting.without(ms, slept);
+}
+
+for (const knowsQueue of [true, false]) {
+  const told = knowsQueue ? 'the queue is known' : 'CPU time alone is known';
+
+  test(`${told}: slices on the CPU are charged in full, whatever the ticks of the kernel make of them`, () => {
+    const it = thread(knowsQueue);
+    assert.equal(charge(it, { ms: 6, cpu: 0 }), 6);
+    assert.equal(charge(it, { ms: 4, cpu: 10 }), 4);
+    for (let i = 0; i < 100; i++) assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
+  });
+
+  test(`${told}: a callback that sleeps is charged a tick at most`, () => {
+    const it = thread(knowsQueue);
+    assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
+    assert.equal(charge(it, { ms: 1000, cpu: 2 }), 12);
+  });
+
+  test(`${told}: once the loop has slept the kernel’s CPU time is true, and all that is beyond it was waiting`, () => {
+    const it = thread(knowsQueue);
+    for (let i = 0; i < 100; i++) {
+      assert.equal(charge(it, { ms: 5, cpu: 3, queued: 2, slept: true }), 3);
+      assert.equal(charge(it, { ms: 5, cpu: 5, slept: true }), 5);
+    }
+  });
+
+  test(`${told}: CPU time between slices is nobody’s, and makes up for no waiting`, () => {
+    const it = thread(knowsQueue);
+    for (let i = 0; i < 10; i++) charge(it, { ms: 5, cpu: 50 });
+    assert.equal(charge(it, { ms: 100, cpu: 5 }), 15);
+  });
+}
+
+test('waiting in the queue is taken from the slice that has it, and from no other', () => {
+  const it = thread();
+  for (let i = 0; i < 100; i++) {
+    assert.equal(charge(it, { ms: 20, cpu: 5, queued: 15 }), 5);
+    assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
+  }
 });
 
-test('a callback that sleeps is charged a tick at most', (t) => {
-  const it = thread(t);
-  assert.equal(slice(it, 5, 5), 5);
-  assert.equal(slice(it, 1000, 2), 12);
-});
-
-test('waiting is taken from the slices that have it, and from no others', (t) => {
-  const it = thread(t);
+test('where the queue is not known, waiting is taken but for a tick', () => {
+  const it = thread(false);
   let [starved, free] = [0, 0];
   for (let i = 0; i < 100; i++) {
-    starved += slice(it, 20, 5);
-    free += slice(it, 5, 5);
+    starved += charge(it, { ms: 20, cpu: 5 });
+    free += charge(it, { ms: 5, cpu: 5 });
   }
   assert.equal(free, 500);
-  assert.equal(starved, 510, 'ten too many are within the ticks');
+  assert.equal(starved, 510);
 });
 
-test('CPU time between slices is nobody’s, and makes up for no waiting', (t) => {
-  const it = thread(t);
-  for (let i = 0; i < 10; i++) slice(it, 5, 50);
-  assert.equal(slice(it, 100, 5), 15);
+test('a wait for a CPU on waking up is no part of the slice after it', () => {
+  const it = thread();
+  it.kernel.queuedMs += 50;
+  it.waiting.check(100);
+  // The clock does not have the wait, as the loop had not woken up yet.
+  assert.equal(charge(it, { ms: 0.1, cpu: 0.1, queued: 4, slept: true }), 0.1);
+  // The kernel is late by a tick.
+  assert.equal(charge(it, { ms: 4, cpu: 0 }), 4);
 });
 
-test('short slices count towards what was charged', (t) => {
-  const it = thread(t);
-  for (let i = 0; i < 100; i++) it.waiting.charged(0.5);
-  it.clock.ms += 50;
-  assert.equal(slice(it, 5, 5), 5);
+test('short slices are looked at on a crowded machine alone', () => {
+  const it = thread();
+  assert.equal(charge(it, { ms: 0.3, cpu: 0.1, queued: 0.2 }), 0.3);
+  it.waiting.check(10);
+  const charged = charge(it, { ms: 0.3, cpu: 0.1, queued: 0.2 });
+  assert.ok(charged < 0.3, String(charged));
+  it.waiting.check(10_000);
+  assert.equal(charge(it, { ms: 0.3, cpu: 0.1, queued: 0.2 }), 0.3);
 });
