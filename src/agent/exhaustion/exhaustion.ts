@@ -10,6 +10,7 @@ import { GrowthTrace, MEMORY_KINDS, type Suspect } from './growth-trace.ts';
 import type { Group, KernelMemory, ProcessMemory } from './kernel-memory.ts';
 import { LiveHeap } from './live-heap.ts';
 import { FIRST_MARK, Marks } from './marks.ts';
+import { TimeLeft } from './time-left.ts';
 
 /** How often limits are looked at when nothing is near, when something is, and when it grows fast, ms. */
 const SLOW_MS = 5000;
@@ -26,6 +27,9 @@ const ANSWER_MS = 2000;
 /** How long all else waits for its answer, ms. */
 const PATIENCE_MS = 200;
 
+/** Time to a limit from half of which on each further twentieth is told at once, ms. */
+const SOON_MS = 1000;
+
 /** Has the main thread write its figures and say which run it is busy with. */
 const QUESTION = {
   expression: `(() => { const slot = globalThis[Symbol.for('taskwarden.slot')]?.(); ${WRITE_HEAP_FIGURES}; return slot })()`,
@@ -37,6 +41,8 @@ const GC_BUCKETS = (METRICS['v8js.gc.duration'].buckets?.length ?? 0) + 1;
 const MAJOR = I32.gcCounts + GC_KINDS.indexOf('major') * GC_BUCKETS;
 
 type Limit = 'old_space' | 'cgroup' | 'rss' | 'data';
+/** Limits of what the kernel counts, at every moment. What is alive of the heap is known now and then, and leaps. */
+const COUNTED = ['cgroup', 'rss', 'data'] as const satisfies readonly Limit[];
 
 export interface ExhaustionOptions {
   /** Of the main thread. */
@@ -61,7 +67,10 @@ export class Exhaustion {
   readonly #heap = new LiveHeap();
   readonly #trace = new GrowthTrace();
   readonly #marks = new Marks();
-  readonly #shares = new Map<Limit, number>();
+  readonly #soon = new Marks();
+  readonly #timesLeft = { cgroup: new TimeLeft(), rss: new TimeLeft(), data: new TimeLeft() };
+  /** Bytes. */
+  readonly #standing = new Map<Limit, { readonly used: number; readonly of: number }>();
   #majors = -1;
   #beat = -1;
   #isAsking = false;
@@ -91,7 +100,7 @@ export class Exhaustion {
     this.#askWhereNeeded(nowMs, memory.rss);
     const isFast = memory.rss - this.#rssAtLook > FAST_SHARE * this.#room;
     const pause = isFast ? FAST_MS : this.#isNear ? NEAR_MS : SLOW_MS;
-    if (nowMs - this.#lookedAt >= pause * 0.9) this.#look(nowMs, memory);
+    if (nowMs - this.#lookedAt >= pause * 0.9) this.#look(nowMs, memory, true);
   }
 
   /** Takes the figures that the main thread has written since the last check. */
@@ -139,7 +148,7 @@ export class Exhaustion {
     this.#rssAtHeap = memory.rss;
     const isSlot = typeof slot === 'number' && slot >= 0 && slot < SLOT_COUNT;
     this.#holder = isSlot ? slot : undefined;
-    this.#look(this.#askedAt, memory);
+    this.#look(this.#askedAt, memory, false);
   }
 
   /** Free bytes in the pages of the heap. */
@@ -150,7 +159,8 @@ export class Exhaustion {
     return free;
   }
 
-  #look(nowMs: number, memory: ProcessMemory): void {
+  /** @param isPresent whether `memory` was read at that time, and not later */
+  #look(nowMs: number, memory: ProcessMemory, isPresent: boolean): void {
     const { kernel, inbox, rssLimit, onMark } = this.#options;
     this.#lookedAt = nowMs;
     this.#rssAtLook = memory.rss;
@@ -165,8 +175,9 @@ export class Exhaustion {
     passed = this.#set('cgroup', this.#group?.workingSet, this.#group?.limit) || passed;
     passed = this.#set('rss', memory.rss, rssLimit) || passed;
     passed = this.#set('data', memory.data, this.#dataLimit) || passed;
+    if (isPresent) passed = this.#tellTimeLeft(nowMs) || passed;
     const wasNear = this.#isNear;
-    this.#isNear = [...this.#shares.values()].some((share) => share >= FIRST_MARK);
+    this.#isNear = [...this.#standing.values()].some(({ used, of }) => used >= FIRST_MARK * of);
     // What the main thread is about to say tells who is to be suspected of what has grown by now.
     if (!this.#isAsking || nowMs - this.#askedAt >= PATIENCE_MS) this.#traceGrowth(nowMs, memory.rss);
     if (this.#isNear) this.#tellGrowth();
@@ -178,17 +189,32 @@ export class Exhaustion {
   #set(limit: Limit, used: number | undefined, of: number | undefined): boolean {
     const { registry } = this.#options;
     if (used === undefined || of === undefined || of <= 0) {
-      this.#shares.delete(limit);
+      this.#standing.delete(limit);
       registry.remove('taskwarden.memory.utilization', { limit });
       registry.remove('taskwarden.memory.limit', { limit });
       return false;
     }
     const share = used / of;
-    this.#shares.set(limit, share);
+    this.#standing.set(limit, { used, of });
     this.#room = Math.min(this.#room, Math.max(0, of - used));
     registry.set('taskwarden.memory.utilization', { limit }, share);
     registry.set('taskwarden.memory.limit', { limit }, of);
     return this.#marks.passes(limit, share);
+  }
+
+  /** @returns whether a limit has come so near that it is to be told at once */
+  #tellTimeLeft(nowMs: number): boolean {
+    const { registry } = this.#options;
+    let isNews = false;
+    for (const limit of COUNTED) {
+      const { used, of } = this.#standing.get(limit) ?? { used: 0, of: Number.POSITIVE_INFINITY };
+      const leftMs = this.#timesLeft[limit].until(of, used, nowMs);
+      if (leftMs === undefined || used < FIRST_MARK * of)
+        registry.remove('taskwarden.memory.time_left', { limit });
+      else registry.set('taskwarden.memory.time_left', { limit }, leftMs / 1000);
+      isNews = this.#soon.passes(limit, 1 - (leftMs ?? SOON_MS) / SOON_MS) || isNews;
+    }
+    return isNews;
   }
 
   #traceGrowth(nowMs: number, rss: number): void {

@@ -24,6 +24,16 @@ export const MEMORY_METRICS = {
     description: 'That limit; absent where there is none.',
     quality: 'From V8, the kernel and the configuration.',
   },
+  'taskwarden.memory.time_left': {
+    kind: 'gauge',
+    unit: 's',
+    source: 'taskwarden',
+    attributes: ['limit'],
+    description:
+      'When the limit is reached if what is in use grows on as it did since the last look, 0.15 s or more ago; absent where it does not grow, while less than half ' +
+      'of the limit is in use, and for old_space.',
+    quality: 'A straight line through two readings.',
+  },
   'taskwarden.memory.growth': {
     kind: 'gauge',
     unit: 'By',

@@ -7,6 +7,7 @@ import { GrowthTrace, type MemoryByKind } from '../../../src/agent/exhaustion/gr
 import { KernelMemory } from '../../../src/agent/exhaustion/kernel-memory.ts';
 import { LiveHeap } from '../../../src/agent/exhaustion/live-heap.ts';
 import { Marks } from '../../../src/agent/exhaustion/marks.ts';
+import { TimeLeft } from '../../../src/agent/exhaustion/time-left.ts';
 import type { TaskKey } from '../../../src/bridge/protocol.ts';
 import { MAIL, REPORT } from '../parts.ts';
 
@@ -56,6 +57,25 @@ describe('marks', () => {
     );
     marks.passes('rss', 0.1);
     assert.equal(marks.passes('rss', 0.5), true);
+  });
+});
+
+describe('the time that is left', () => {
+  test('goes on by what has grown since the last reading that is old enough', () => {
+    const left = new TimeLeft();
+    assert.equal(left.until(1000, 100, 0), undefined, 'one reading');
+    assert.equal(left.until(1000, 200, 100), undefined, 'too soon');
+    assert.equal(left.until(1000, 400, 200), 400);
+    assert.equal(left.until(1000, 700, 300), 120, 'the older ones do not count');
+    assert.equal(left.until(1000, 1200, 500), 0);
+  });
+
+  test('is not known where nothing grows, and begins anew when it does', () => {
+    const left = new TimeLeft();
+    for (const ms of [0, 5000]) assert.equal(left.until(1000, 500, ms), undefined);
+    assert.equal(left.until(1000, 400, 10_000), undefined);
+    assert.equal(left.until(1000, 500, 10_050), undefined, 'it is less than 5 s ago');
+    assert.equal(left.until(1000, 600, 10_200), 600);
   });
 });
 

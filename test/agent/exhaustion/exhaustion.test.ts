@@ -174,6 +174,24 @@ describe('the limits of the process', () => {
     assert.equal(share('cgroup'), undefined);
   });
 
+  test('a limit that comes near fast is told of before its next mark', () => {
+    const { world, run, registry } = setup({ rssLimit: 100 * MB });
+    const left = () => metricValue(registry, 'taskwarden.memory.time_left', { limit: 'rss' });
+    run(6000);
+    assert.equal(left(), undefined, 'it does not grow');
+    world.rss = 60 * MB;
+    run(250);
+    const before = world.marks;
+    for (let step = 0; step < 6; step++) {
+      world.rss += 3 * MB;
+      run(STEP_MS);
+    }
+    assert.equal(left()?.toFixed(4), '0.3667', '22 MB at 60 MB/s');
+    assert.equal(world.marks - before, 4, '65, 70 and 75 %, and the time at 78 %');
+    run(6000);
+    assert.equal(left(), undefined, 'it grows no more');
+  });
+
   test('RLIMIT_DATA', () => {
     const { world, run, share } = setup({ dataLimit: 512 * MB });
     world.data = 256 * MB;
