@@ -36,7 +36,7 @@ NAME  ${[...Object.keys(BENCHES), 'all'].join(' | ')}
 
   --json             one JSON object per figure instead of a table
   --quick            small loads, one or two rounds: a smoke test
-  --write            put the figures into bench/results.md
+  --write            put the figures into bench/results.md; those of a --case into a section of its own
   --case NAME        only that case (${Object.values(BENCHES)
     .flatMap(({ cases }) => cases)
     .join(', ')}); may be repeated
@@ -105,7 +105,9 @@ async function main(): Promise<number> {
     all.push(...figures);
     if (options.json) for (const each of figures) process.stdout.write(`${JSON.stringify(each)}\n`);
     else process.stdout.write(`\n${notes.join(' ')}\n\n${table(figures)}\n`);
-    if (options.write) writeSection(RESULTS, name, section(name, figures, notes, new Date()));
+    // Cases that were run by themselves have a section of their own: the others' figures stay.
+    const title = [name, ...(options.case.length > 0 ? [options.case.join(', ')] : [])].join(': ');
+    if (options.write) writeSection(RESULTS, title, section(title, figures, notes, new Date()));
   }
   return !options.quick && all.some(({ ok }) => ok === false) ? 1 : 0;
 }

@@ -37,8 +37,9 @@ const LANES = 2;
 const PAGE = 4096;
 /** MiB/s, as in the experiments that the goals come from. */
 const RATE = 100;
-/** Shares of the limit, %, of which each is a figure. */
+/** Shares of the limit, %, of which each is a figure; the last is critical, as is that the limit is reached within half a second. */
 const LEVELS = [70, 80, 90] as const;
+const SOON_MS = 500;
 const LIMIT_MS = 180_000;
 const SCRIPT = fileURLToPath(new URL('../workers/memory.js', import.meta.url));
 
@@ -166,8 +167,10 @@ function leadOf(receiver: Receiver, name: string, level: number, diedAt: number)
   const first = receiver.child.reports.find(({ event, body }) => {
     const text = String(body);
     if (event !== 'logs' || !text.includes(name) || !/in flight:[^.]* leak \(/.test(text)) return false;
-    const shares = [...text.matchAll(/runs out of memory: ([\d.]+)%/g)].map(([, share]) => Number(share));
-    return shares.some((share) => share >= level);
+    const said = text.matchAll(
+      /runs out of memory: ([\d.]+)%(?: of [\w .']+, and all of it in ([\d.]+)ms)?/g,
+    );
+    return [...said].some(([, share, ms]) => Number(share) >= level || Number(ms) < SOON_MS);
   });
   const lead = first === undefined ? Number.NEGATIVE_INFINITY : (diedAt - Number(first.at)) / 1000;
   return lead > 0 ? lead : undefined;

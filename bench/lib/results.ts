@@ -22,9 +22,12 @@ export function section(
   return `## ${bench}\n\n${[head, ...notes.filter((note) => note !== '')].join(' ')}\n\n${table(figures)}\n`;
 }
 
-/** Puts `text`, a section that starts with `## bench`, in the place of the old section of that name, or at the end. */
+/**
+ * Puts `text`, a section that starts with `## bench`, in the place of the old section of that name, or at the end. All of a bench takes
+ * the place of its sections of single cases, too: `## bench: case, case`.
+ */
 export function replaceSection(document: string, bench: string, text: string): string {
-  const parts = document.split(/^(?=## )/m);
+  const parts = document.split(/^(?=## )/m).filter((part) => !part.startsWith(`## ${bench}: `));
   const at = parts.findIndex((part) => part.startsWith(`## ${bench}\n`));
   if (at === -1) parts.push(text);
   else parts[at] = text;

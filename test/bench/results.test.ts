@@ -23,6 +23,13 @@ test('a section whose name begins like another is not taken for it', () => {
   assert.equal(replaceSection(document, 'rules', '## rules\n\nb\n'), '## rules-long\n\na\n\n## rules\n\nb\n');
 });
 
+test('single cases have a section of their own, until the whole bench is run', () => {
+  const whole = '## rules\n\nall\n';
+  const both = replaceSection(whole, 'rules: tick, memory', '## rules: tick, memory\n\ntwo\n');
+  assert.equal(both, '## rules\n\nall\n\n## rules: tick, memory\n\ntwo\n');
+  assert.equal(replaceSection(both, 'rules', whole), whole);
+});
+
 test('a section names machine, Node version and date', () => {
   const one = figure('detection', {
     case: 'block',
