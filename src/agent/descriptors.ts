@@ -1,10 +1,11 @@
 import { GrowthEstimator } from '../attribution/growth.ts';
+import { LEAK_LIMITS } from '../attribution/leak-limits.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
+import { type Labels, labelsKey } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
 import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
 
-/** Descriptors that a task must have added before it is named: a pool that fills is smaller. */
-const MIN_GROWTH = 20;
+const METRICS = ['task.file_descriptors.growth', 'task.file_descriptors.growth.lower'] as const;
 
 /**
  * Which task leaves file descriptors open. Nothing tells of a file that is opened, so the process's number of descriptors is
@@ -13,8 +14,8 @@ const MIN_GROWTH = 20;
 export class Descriptors {
   readonly #registry: Registry;
   readonly #ingest: Ingest;
-  readonly #growth = new GrowthEstimator({ minGrowthBytes: MIN_GROWTH });
-  #named = new Map<string, TaskKey>();
+  readonly #growth = new GrowthEstimator(LEAK_LIMITS.descriptors);
+  #told = new Map<string, Labels>();
 
   constructor(registry: Registry, ingest: Ingest) {
     this.#registry = registry;
@@ -31,21 +32,21 @@ export class Descriptors {
       inFlight,
       timeMs: nowMs,
     });
+    const told = new Map<string, Labels>();
     const estimates = this.#growth.estimates();
-    const named = new Map<string, TaskKey>();
+    const findings = this.#growth.findings();
     for (const task of tasks) {
       const key = taskKeyText(task);
       const estimate = estimates.get(key);
       if (estimate === undefined) continue;
-      named.set(key, task);
-      this.#registry.set('task.file_descriptors.growth', taskAttributes(task), estimate.bytesPerRun);
-      this.#registry.set('task.file_descriptors.growth.lower', taskAttributes(task), estimate.lower);
+      const attributes = { ...taskAttributes(task), 'leak.state': findings.get(key)!.state };
+      told.set(labelsKey(attributes), attributes);
+      this.#registry.set('task.file_descriptors.growth', attributes, estimate.bytesPerRun);
+      this.#registry.set('task.file_descriptors.growth.lower', attributes, estimate.lower);
     }
-    for (const [key, task] of this.#named) {
-      if (named.has(key)) continue;
-      this.#registry.remove('task.file_descriptors.growth', taskAttributes(task));
-      this.#registry.remove('task.file_descriptors.growth.lower', taskAttributes(task));
+    for (const [key, attributes] of this.#told) {
+      if (!told.has(key)) for (const metric of METRICS) this.#registry.remove(metric, attributes);
     }
-    this.#named = named;
+    this.#told = told;
   }
 }

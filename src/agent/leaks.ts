@@ -1,11 +1,12 @@
-import { GrowthEstimator, type GrowthOptions, type LeakFinding } from '../attribution/growth.ts';
+import { GrowthEstimator, type LeakFinding } from '../attribution/growth.ts';
+import { LEAK_LIMITS, type LeakKind } from '../attribution/leak-limits.ts';
 import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import { type Labels, labelsKey } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskAttributes } from './ingest.ts';
 
-export type LeakKind = 'heap' | 'external' | 'rss';
+type MemoryKind = Exclude<LeakKind, 'descriptors'>;
 const STATES = ['none', 'suspected', 'confirmed', 'growth_unattributed'] as const;
 /** Names in `leak.group`. */
 const MAX_GROUP = 5;
@@ -13,14 +14,14 @@ const MAX_GROUP = 5;
 /** What one kind of memory tells of the tasks: `task.memory.leak` and `taskwarden.memory.leak.state`. */
 export class Leaks {
   readonly estimator: GrowthEstimator;
-  readonly #kind: LeakKind;
+  readonly #kind: MemoryKind;
   readonly #registry: Registry;
   #told = new Map<string, Labels>();
 
-  constructor(kind: LeakKind, registry: Registry, options: GrowthOptions) {
+  constructor(kind: MemoryKind, registry: Registry) {
     this.#kind = kind;
     this.#registry = registry;
-    this.estimator = new GrowthEstimator(options);
+    this.estimator = new GrowthEstimator(LEAK_LIMITS[kind]);
   }
 
   /** @param tasks by their key */

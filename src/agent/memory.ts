@@ -7,10 +7,6 @@ import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
 import { Leaks } from './leaks.ts';
 
 const RUNS_BETWEEN = 5;
-/** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
-const EXACT = { minSamples: 8 };
-/** The process grows and shrinks for reasons of its own: fragments, stacks, caches of libraries. */
-const RSS = { minSamples: 16, minGrowthBytes: 32 * 1024 * 1024 };
 
 /** Which task leaves memory behind: asks for full collections within a budget, and reads their results. */
 export class Memory {
@@ -29,9 +25,9 @@ export class Memory {
     this.#inbox = inbox;
     this.#registry = registry;
     this.#ingest = ingest;
-    this.#heap = new Leaks('heap', registry, EXACT);
-    this.#external = new Leaks('external', registry, EXACT);
-    this.#rss = new Leaks('rss', registry, RSS);
+    this.#heap = new Leaks('heap', registry);
+    this.#external = new Leaks('external', registry);
+    this.#rss = new Leaks('rss', registry);
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 

@@ -1,5 +1,12 @@
 import { type HeapObservation, SampleWindow } from './sample-window.ts';
-import { findSuspects, type Suspect, type SuspectLimits, unexplainedGrowth } from './suspects.ts';
+import {
+  findSuspects,
+  isSteadyTask,
+  type Suspect,
+  type SuspectLimits,
+  unexplainedGrowth,
+  viewOf,
+} from './suspects.ts';
 
 /** Heap that every run of a task leaves behind. */
 export interface RetainedEstimate {
@@ -14,8 +21,8 @@ export interface RetainedEstimate {
 /** What is known of one task. */
 export interface LeakFinding extends RetainedEstimate {
   /**
-   * `suspected` until the task is named, and then until it has added as much again, and three times `minGrowthBytes`, in at least twelve
-   * further samples: a cache has filled by then, or it is larger than can be told from a leak.
+   * `confirmed` once the task has added more than `cacheBytes`, has done so in at least eight samples after it was named, and its newest
+   * runs leave about as much behind as its oldest: a cache is full by then, or fills more slowly.
    */
   readonly state: 'suspected' | 'confirmed';
   /** Tasks that may be the cause instead, as they always run together with it. */
@@ -29,35 +36,50 @@ export interface GrowthOptions {
   maxTasks?: number;
   /** Observations before anything is said. */
   minSamples?: number;
-  /** Bytes that a task must have added before it is named: what a cache may fill unsuspected. */
+  /** Bytes that a task must have added before it is suspected. */
   minGrowthBytes?: number;
+  /** Bytes that caches may fill: a task that has added less is never confirmed. */
+  cacheBytes?: number;
 }
 
 const CONFIDENCE = 4;
 /**
- * A look at every second observation. Each that finds a task raises its standing by one, each other lowers it by one:
- * a task is named at 3 and cleared at 0, so that neither a chance hit nor a chance miss decides.
+ * Each look that finds a task raises its standing by one, each other lowers it by one: a task is named at 3 and cleared at 0, so that
+ * neither a chance hit nor a chance miss decides.
  */
-const LOOK_EVERY = 2;
 const NAMED_AT = 3;
 const HIGHEST_STANDING = 4;
+/** What is certain is not taken back so soon. */
+const CERTAIN_STANDING = 12;
 /** Newest samples that are also judged alone, for a leak that began late. */
 const RECENT = 40;
 
-/** Samples after a task was named before it is taken as certain, and what it must have added meanwhile, as a multiple of `minGrowthBytes`. */
-const CONFIRM_SAMPLES = 12;
-const CONFIRM_GROWTH = 3;
+/** Samples after a task was named before it is taken as certain. */
+const CONFIRM_SAMPLES = 8;
+const MIB = 1024 * 1024;
 
-interface Standing {
-  level: number;
-  named: boolean;
-  estimate: RetainedEstimate;
-  group: readonly string[];
-  /** Samples and finished runs of the task when it was named, and bytes that it had added by then. */
-  since: { samples: number; runs: number; grown: number } | undefined;
+/** What one look says of a task. */
+interface Found extends Pick<Suspect, 'grown' | 'group' | 'steady'> {
+  readonly estimate: RetainedEstimate;
 }
 
-type Found = Map<string, Pick<Suspect, 'grown' | 'group'> & { estimate: RetainedEstimate }>;
+/** How far things had come at some look. */
+interface Since {
+  readonly samples: number;
+  /** Finished runs of the task. */
+  readonly runs: number;
+  /** Bytes that it had added. */
+  readonly grown: number;
+}
+
+interface Standing extends Found {
+  readonly level: number;
+  /** When it was named; undefined until it is. */
+  readonly since: Since | undefined;
+  /** Rises and falls as the standing does, by the looks that find it certain. */
+  readonly certainty: number;
+  readonly confirmed: boolean;
+}
 
 /**
  * Tells which tasks leave heap behind, from the heap after full collections and the number of finished runs.
@@ -67,6 +89,7 @@ export class GrowthEstimator {
   readonly #window: SampleWindow;
   readonly #minSamples: number;
   readonly #limits: SuspectLimits;
+  readonly #cacheBytes: number;
   readonly #standings = new Map<string, Standing>();
   /** Of tasks that cannot be told from others: they are never named. */
   readonly #ambiguous = new Map<string, Standing>();
@@ -74,12 +97,12 @@ export class GrowthEstimator {
   #completed: ReadonlyMap<string, number> = new Map();
   #unattributedLooks = 0;
   #unattributed: number | undefined;
-  #untilLook = 0;
 
   constructor(options: GrowthOptions = {}) {
     this.#window = new SampleWindow(options.maxSamples ?? 128, options.maxTasks ?? 200);
     this.#minSamples = options.minSamples ?? 12;
-    this.#limits = { confidence: CONFIDENCE, minGrowthBytes: options.minGrowthBytes ?? 8 * 1024 * 1024 };
+    this.#limits = { confidence: CONFIDENCE, minGrowthBytes: options.minGrowthBytes ?? 2 * MIB };
+    this.#cacheBytes = options.cacheBytes ?? 32 * MIB;
   }
 
   /** Takes the next observation; those whose heap is no finite number are ignored. */
@@ -88,14 +111,12 @@ export class GrowthEstimator {
     this.#window.add(observation);
     this.#observed++;
     this.#completed = observation.completedByTask;
-    if (this.#window.length < this.#minSamples || this.#untilLook-- > 0) return;
-    this.#untilLook = LOOK_EVERY - 1;
-    this.#look();
+    if (this.#window.length >= this.#minSamples) this.#look();
   }
 
   /** The tasks that leave heap behind, by task key. */
   estimates(): Map<string, RetainedEstimate> {
-    const named = [...this.#standings].filter(([, standing]) => standing.named);
+    const named = [...this.#standings].filter(([, { since }]) => since !== undefined);
     return new Map(named.map(([task, { estimate }]) => [task, estimate]));
   }
 
@@ -104,10 +125,8 @@ export class GrowthEstimator {
     const findings = new Map<string, LeakFinding>();
     for (const [task, { estimate, group }] of this.#ambiguous)
       findings.set(task, { ...estimate, state: 'suspected', group });
-    for (const [task, standing] of this.#standings) {
-      const state = this.#isConfirmed(task, standing) ? 'confirmed' : 'suspected';
-      findings.set(task, { ...standing.estimate, state, group: [] });
-    }
+    for (const [task, { estimate, confirmed }] of this.#standings)
+      findings.set(task, { ...estimate, state: confirmed ? 'confirmed' : 'suspected', group: [] });
     return findings;
   }
 
@@ -122,18 +141,24 @@ export class GrowthEstimator {
   }
 
   #look(): void {
-    const all = this.#window.newest(Number.POSITIVE_INFINITY);
-    const views = all.length >= RECENT * 1.5 ? [all, this.#window.newest(RECENT)] : [all];
-    const found: Found = new Map();
-    const ambiguous: Found = new Map();
+    const all = viewOf(this.#window.newest(Number.POSITIVE_INFINITY), this.#limits);
+    const recent =
+      this.#window.length >= RECENT * 1.5 ? viewOf(this.#window.newest(RECENT), this.#limits) : undefined;
+    const views = [all, recent].filter((view) => view !== undefined);
+    const found = new Map<string, Found>();
+    const ambiguous = new Map<string, Found>();
     for (const view of views) {
-      for (const { task, retained, grown, group } of findSuspects(view, this.#limits)) {
+      for (const { task, retained, group, ...suspect } of findSuspects(view, this.#limits)) {
         const lower = retained.value - CONFIDENCE * retained.standardError;
         const into = group.length > 0 ? ambiguous : found;
         // Which of a group comes first is chance: it is always told under the same name.
         const [name = task, ...others] = [task, ...group].sort();
-        const estimate = { bytesPerRun: retained.value, lower, samples: view.length };
-        if (!into.has(name)) into.set(name, { estimate, grown, group: others });
+        const estimate = { bytesPerRun: retained.value, lower, samples: view.columns.length };
+        const former = into.get(name)?.estimate;
+        if (former !== undefined && errorOf(former) <= errorOf(estimate)) continue;
+        // Forty samples of a large cache that fills look like a leak; all samples do not.
+        const steady = suspect.steady && (view === all || isSteadyTask(all!, task));
+        into.set(name, { estimate, grown: suspect.grown, group: others, steady });
       }
     }
     this.#stand(this.#standings, found);
@@ -144,28 +169,34 @@ export class GrowthEstimator {
     this.#unattributedLooks = this.#unattributed === undefined ? 0 : this.#unattributedLooks + 1;
   }
 
-  #stand(standings: Map<string, Standing>, found: Found): void {
-    for (const [task, { estimate, grown, group }] of found) {
+  #stand(standings: Map<string, Standing>, found: ReadonlyMap<string, Found>): void {
+    for (const [task, seen] of found) {
       const before = standings.get(task);
-      const level = Math.min((before?.level ?? 0) + 1, HIGHEST_STANDING);
-      const named = before?.named === true || level >= NAMED_AT;
-      const now = { samples: this.#observed, runs: this.#completed.get(task) ?? 0, grown };
-      standings.set(task, {
-        level,
-        named,
-        estimate,
-        group,
-        since: before?.since ?? (named ? now : undefined),
-      });
+      const raised = (before?.level ?? 0) + 1;
+      const now = { samples: this.#observed, runs: this.#completed.get(task) ?? 0, grown: seen.grown };
+      const since = before?.since ?? (raised >= NAMED_AT ? now : undefined);
+      const certainty = this.#isCertain(seen, since, now)
+        ? Math.min((before?.certainty ?? 0) + 1, HIGHEST_STANDING)
+        : Math.max((before?.certainty ?? 0) - 1, 0);
+      const confirmed = certainty >= NAMED_AT || (before?.confirmed === true && certainty > 0);
+      const level = Math.min(raised, confirmed ? CERTAIN_STANDING : HIGHEST_STANDING);
+      standings.set(task, { ...seen, level, since, certainty, confirmed });
     }
     for (const [task, standing] of standings) {
-      if (!found.has(task) && --standing.level === 0) standings.delete(task);
+      if (found.has(task)) continue;
+      if (standing.level === 1) standings.delete(task);
+      else standings.set(task, { ...standing, level: standing.level - 1 });
     }
   }
 
-  #isConfirmed(task: string, { since, estimate }: Standing): boolean {
-    if (since === undefined || this.#observed - since.samples < CONFIRM_SAMPLES) return false;
-    const added = estimate.lower * ((this.#completed.get(task) ?? 0) - since.runs);
-    return added >= Math.max(since.grown, CONFIRM_GROWTH * this.#limits.minGrowthBytes);
+  #isCertain({ estimate, steady }: Found, since: Since | undefined, now: Since): boolean {
+    if (!steady || since === undefined || now.samples - since.samples < CONFIRM_SAMPLES) return false;
+    const grown = Math.max(now.grown, since.grown + estimate.lower * (now.runs - since.runs));
+    return grown >= this.#cacheBytes;
   }
+}
+
+/** Standard error: of a rate that has changed, all samples tell less exactly than the newest. */
+function errorOf({ bytesPerRun, lower }: RetainedEstimate): number {
+  return (bytesPerRun - lower) / CONFIDENCE;
 }

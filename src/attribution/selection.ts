@@ -1,8 +1,12 @@
 import { Basis, type Column, coefficient, dot, takeOut, unit } from './regression.ts';
 import type { Columns } from './sample-window.ts';
+import type { Whiten } from './whitening.ts';
 
 /** Something that may explain the growth of the heap. */
 export interface Candidate {
+  /** Finished runs, or seconds. */
+  readonly raw: Column;
+  /** The same, whitened. */
   readonly values: Column;
   /** What `nuisanceOf` leaves of the values. */
   readonly rest: Column;
@@ -21,18 +25,19 @@ const MOST_CHOSEN = 4;
 /** Moments at which growth with time may have begun or ended, as parts of the samples. */
 const EDGES = 12;
 
-/** What every fit accounts for: a constant, and what runs in flight hold. */
-export function nuisanceOf(columns: Columns): Basis {
-  return new Basis().with(new Float64Array(columns.length).fill(1), columns.inFlight);
+/** What every fit accounts for: what runs in flight hold. Whitening takes care of the constant. */
+export function nuisanceOf(columns: Columns, whiten: Whiten): Basis {
+  return new Basis().with(whiten(columns.inFlight));
 }
 
 /**
  * All candidates of these samples. Time is one of them, and so is time that began or ended at some moment: these
  * take up a warm-up, a cache that filled, and growth that has nothing to do with tasks.
  */
-export function candidatesOf(columns: Columns, nuisance: Basis): Candidate[] {
-  const candidate = (values: Column, task?: string): Candidate => {
-    return { task, values, rest: nuisance.residual(values) };
+export function candidatesOf(columns: Columns, whiten: Whiten, nuisance: Basis): Candidate[] {
+  const candidate = (raw: Column, task?: string): Candidate => {
+    const values = whiten(raw);
+    return { task, raw, values, rest: nuisance.residual(values) };
   };
   const candidates = [...columns.tasks].map(([task, values]) => candidate(values, task));
   if (columns.other !== undefined) candidates.push(candidate(columns.other));

@@ -1,6 +1,7 @@
 import { type Basis, type Coefficient, type Column, coefficient } from './regression.ts';
 import type { Columns } from './sample-window.ts';
 import { type Candidate, candidatesOf, nuisanceOf, select, withAll } from './selection.ts';
+import { type Whiten, whiteningOf } from './whitening.ts';
 
 /** A task whose runs leave heap behind, as far as one look at the samples tells. */
 export interface Suspect {
@@ -11,6 +12,8 @@ export interface Suspect {
   readonly grown: number;
   /** Tasks that explain the growth as well, as they always run together with it; with any of them nothing is established. */
   readonly group: readonly string[];
+  /** Whether the newest third of its runs has left about as much behind as the oldest: see `isSteady`. */
+  readonly steady: boolean;
 }
 
 export interface SuspectLimits {
@@ -24,24 +27,49 @@ export interface SuspectLimits {
 const RIVAL_CONFIDENCE = 3;
 /** Where the samples are cut to see whether growth went on, as shares of their number. */
 const CUTS = [1 / 2, 2 / 3, 3 / 4, 5 / 6] as const;
+/** Growth without an owner worth telling of, as a multiple of what a task is suspected of: a heap that wavers looks like it for a while. */
+const UNEXPLAINED = 4;
+/** What the newest third of the runs must leave behind beside the oldest to be steady: as estimated, and at the least (2 standard errors). */
+const STEADY = { estimate: 0.8, lower: 0.5 };
+
+/** Samples as they are fitted. */
+export interface View {
+  readonly columns: Columns;
+  readonly whiten: Whiten;
+  /** Whitened. */
+  readonly heap: Column;
+  /** What every fit accounts for. */
+  readonly nuisance: Basis;
+}
+
+/** Undefined where the samples differ by less than anybody would be suspected of. */
+export function viewOf(columns: Columns, { minGrowthBytes }: SuspectLimits): View | undefined {
+  if (Math.max(...columns.heap) - Math.min(...columns.heap) < minGrowthBytes) return undefined;
+  const whiten = whiteningOf(columns);
+  return { columns, whiten, heap: whiten(columns.heap), nuisance: nuisanceOf(columns, whiten) };
+}
+
+/** A fit that something is to be added to: what it accounts for, and what it is to explain. */
+interface Fitted {
+  readonly others: Basis;
+  readonly heap: Column;
+  readonly whiten: Whiten;
+}
 
 /** Tasks that explain the growth of the heap, that hold against every other explanation, and go on. */
-export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[] {
-  const { heap } = columns;
-  if (Math.max(...heap) - Math.min(...heap) < limits.minGrowthBytes) return [];
-  const nuisance = nuisanceOf(columns);
-  const candidates = candidatesOf(columns, nuisance);
+export function findSuspects({ columns, whiten, heap, nuisance }: View, limits: SuspectLimits): Suspect[] {
+  const candidates = candidatesOf(columns, whiten, nuisance);
   const chosen = select(nuisance, candidates, heap, limits.confidence);
   const suspects: Suspect[] = [];
   for (const candidate of chosen) {
-    const { task, values } = candidate;
+    const { task, raw, values } = candidate;
     if (task === undefined) continue;
     const beside = withAll(
       nuisance,
       chosen.filter((other) => other !== candidate),
     );
     const retained = coefficient(beside, values, heap);
-    if (retained === undefined || retained.value * values.at(-1)! < limits.minGrowthBytes) continue;
+    if (retained === undefined || retained.value * raw.at(-1)! < limits.minGrowthBytes) continue;
     const rivals = candidates.filter(
       (other) => !chosen.includes(other) && !holds(other, beside, values, heap),
     );
@@ -51,9 +79,11 @@ export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[]
     // What would be said if there were no such task: it must add to that too.
     const without = candidates.filter((other) => other !== candidate && !rivals.includes(other));
     const instead = withAll(nuisance, select(nuisance, without, heap, limits.confidence));
-    if ((coefficient(instead, values, heap)?.z ?? 0) < limits.confidence) continue;
-    if (!goesOn(beside, values, heap)) continue;
-    suspects.push({ task, retained, grown: retained.value * values.at(-1)!, group });
+    if ((coefficient(instead, values, heap)?.z ?? 0) < RIVAL_CONFIDENCE) continue;
+    const fitted = { others: beside, heap, whiten };
+    if (!goesOn(fitted, raw)) continue;
+    const grown = retained.value * raw.at(-1)!;
+    suspects.push({ task, retained, grown, group, steady: isSteady(fitted, raw) });
   }
   return suspects;
 }
@@ -63,7 +93,7 @@ export function findSuspects(columns: Columns, limits: SuspectLimits): Suspect[]
  * it cannot be told from none.
  */
 export function unexplainedGrowth(
-  columns: Columns,
+  { columns, whiten, nuisance }: View,
   known: ReadonlyMap<string, number>,
   limits: SuspectLimits,
 ): number | undefined {
@@ -72,11 +102,11 @@ export function unexplainedGrowth(
     const runs = columns.tasks.get(task);
     if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= bytesPerRun * runs[i]!;
   }
-  const nuisance = nuisanceOf(columns);
-  const slope = coefficient(nuisance, columns.time, rest);
+  const heap = whiten(rest);
+  const slope = coefficient(nuisance, whiten(columns.time), heap);
   if (slope === undefined || slope.z < limits.confidence) return undefined;
-  if (slope.value * columns.time.at(-1)! < limits.minGrowthBytes) return undefined;
-  return goesOn(nuisance, columns.time, rest) ? slope.value : undefined;
+  if (slope.value * columns.time.at(-1)! < UNEXPLAINED * limits.minGrowthBytes) return undefined;
+  return goesOn({ others: nuisance, heap, whiten }, columns.time) ? slope.value : undefined;
 }
 
 /** Whether the coefficient of `values` is still clear of 0 beside a rival. */
@@ -88,15 +118,39 @@ function holds(rival: Candidate, beside: Basis, values: Column, heap: Column): b
  * Whether growth goes on: `x` is cut in two, and its later part must leave as much behind as the earlier. It is
  * asked to show it in the newest half, and not to show the contrary in any shorter stretch.
  */
-function goesOn(others: Basis, x: Column, heap: Column): boolean {
+function goesOn({ others, heap, whiten }: Fitted, x: Column): boolean {
   return CUTS.every((cut, i) => {
     const edge = x[Math.floor(x.length * cut)]!;
-    const earlier = x.map((value) => Math.min(value, edge));
-    const later = x.map((value) => Math.max(value - edge, 0));
+    const earlier = whiten(x.map((value) => Math.min(value, edge)));
+    const later = whiten(x.map((value) => Math.max(value - edge, 0)));
     const before = coefficient(others.with(later), earlier, heap);
     const after = coefficient(others.with(earlier), later, heap);
     if (before === undefined || after === undefined) return i > 0;
     if (i === 0 && after.z < 2) return false;
     return after.value + 2 * after.standardError >= before.value / 2;
   });
+}
+
+/**
+ * Whether runs leave as much behind at the end as at the beginning. A leak does; a cache fills ever more slowly, the more of its keys it
+ * has. It is for the newest third to show it, so that noise postpones the answer.
+ */
+function isSteady({ others, heap, whiten }: Fitted, runs: Column): boolean {
+  const [third, twoThirds] = [runs.at(-1)! / 3, (2 * runs.at(-1)!) / 3];
+  const oldest = whiten(runs.map((value) => Math.min(value, third)));
+  const middle = whiten(runs.map((value) => Math.min(Math.max(value - third, 0), third)));
+  const newest = whiten(runs.map((value) => Math.max(value - twoThirds, 0)));
+  const before = coefficient(others.with(middle, newest), oldest, heap);
+  const now = coefficient(others.with(oldest, middle), newest, heap);
+  if (before === undefined || now === undefined) return false;
+  return (
+    now.value >= STEADY.estimate * before.value &&
+    now.value - 2 * now.standardError >= STEADY.lower * before.value
+  );
+}
+
+/** The same of a task among these samples, all others left out. */
+export function isSteadyTask({ columns, whiten, heap, nuisance }: View, task: string): boolean {
+  const runs = columns.tasks.get(task);
+  return runs !== undefined && isSteady({ others: nuisance, heap, whiten }, runs);
 }

@@ -22,7 +22,7 @@ function watch(
   change: (seen: HeapObservation) => HeapObservation = (seen) => seen,
 ) {
   const registry = newRegistry();
-  const leaks = new Leaks('external', registry, {});
+  const leaks = new Leaks('external', registry);
   const tasks = NAMES.map((name, i): Task => {
     return { name: keyOf(name), rate: 4 + 2 * i, ...(name === 'render' && retains && { retains }) };
   });
@@ -51,7 +51,7 @@ test('no leak is none, and nothing is said before there are enough samples', () 
   assert.equal(countOf(registry, 'task.memory.leak'), 0);
   assert.equal(stateOf(registry, 'none'), 1);
   const fresh = newRegistry();
-  new Leaks('heap', fresh, {}).observe(
+  new Leaks('heap', fresh).observe(
     { usedHeapAfterMajorGc: 1e6, completedByTask: new Map(), inFlight: 0, timeMs: 0 },
     KEYS,
   );

@@ -61,7 +61,7 @@ export const MEMORY_METRICS = {
     attributes: [...TASK, 'memory.kind', 'leak.state', 'leak.group'],
     optional: ['leak.group'],
     description:
-      'Memory that stays behind after each run of the task, per run. leak.state: suspected, or confirmed once it has gone on for three times what a cache may fill unsuspected. memory.kind: heap, external ' +
+      'Memory that stays behind after each run of the task, per run. leak.state: suspected, or confirmed once it has added more than caches fill (32 MiB; of rss 64 MiB) and its newest runs leave as much behind as its oldest. memory.kind: heap, external ' +
       '(array buffers and what native code tells V8 of) or rss (the process, heap and external left out). leak.group: tasks that always run together with it, which may be the cause instead.',
     quality:
       'Estimate: as task.memory.retained. leak.group holds at most five names; a task that shares its growth is never confirmed.',

@@ -246,9 +246,9 @@ export const TASK_METRICS = {
     kind: 'gauge',
     unit: '{file_descriptor}',
     source: 'taskwarden',
-    attributes: TASK,
+    attributes: [...TASK, 'leak.state'],
     description:
-      'File descriptors that stay open after each run of the task, per run; absent until it can be told.',
+      'File descriptors that stay open after each run of the task, per run; absent until it can be told. leak.state: suspected, or confirmed beyond what a pool may fill (64) at a steady rate.',
     quality:
       "Estimate: regression of the process's descriptors on completed runs; the lower bound is task.file_descriptors.growth.lower.",
   },
@@ -256,7 +256,7 @@ export const TASK_METRICS = {
     kind: 'gauge',
     unit: '{file_descriptor}',
     source: 'taskwarden',
-    attributes: TASK,
+    attributes: [...TASK, 'leak.state'],
     description: 'Lower bound (4 standard errors) of task.file_descriptors.growth.',
     quality: 'Estimate.',
   },
