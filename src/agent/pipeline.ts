@@ -1,5 +1,6 @@
 import type { Notifier } from '../alerts/notifier.ts';
 import type { Inbox, RunRecord } from '../bridge/inbox.ts';
+import { QUIET_PACE } from '../bridge/pace.ts';
 import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import type { AlertTransition } from '../model/alert.ts';
@@ -90,7 +91,10 @@ export class Pipeline {
     { sidecar = false, instanceId }: { readonly sidecar?: boolean; readonly instanceId?: string } = {},
   ) {
     this.#config = config;
-    this.#timers = new Timers(config.watch.interval);
+    this.#timers = new Timers({
+      beatMs: config.watch.interval,
+      pace: () => (this.#sources.isQuiet ? QUIET_PACE : 1),
+    });
     this.#resource = resourceAttributes(config.otel.serviceName, {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),
       ...config.otel.resourceAttributes,

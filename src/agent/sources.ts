@@ -1,4 +1,5 @@
 import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
+import { isQuiet } from '../bridge/pace.ts';
 import type { Offer, TallyName, TaskKey, Told } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskKeyText } from './ingest.ts';
@@ -59,6 +60,11 @@ export class Sources {
 
   get all(): readonly Source[] {
     return this.#all;
+  }
+
+  /** Whether no run is in flight, and no thread blocked. */
+  get isQuiet(): boolean {
+    return this.#all.every(({ inbox, watchdog }) => isQuiet(inbox.shared) && !watchdog.isSilent);
   }
 
   active(): ActiveRun[] {

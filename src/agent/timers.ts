@@ -7,33 +7,56 @@ interface Rider {
   readonly run: () => void;
 }
 
+export interface TimersOptions {
+  /** The shortest interval, of which other short ones are multiples, rounded. */
+  readonly beatMs: number;
+  /** Beats until the next wake-up, asked at each. */
+  readonly pace?: () => number;
+}
+
 /** What is done again and again. Short intervals share one timer: waking a thread costs as much as what it then does. */
 export class Timers {
   readonly #beatMs: number;
+  readonly #pace: () => number;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #riders: Rider[] = [];
+  #shared: NodeJS.Timeout | undefined;
+  /** Beats from one wake-up to the next. */
+  #stride = 1;
   #beat = 0;
 
-  /** @param beatMs the shortest interval, of which other short ones are multiples, rounded */
-  constructor(beatMs: number) {
+  constructor({ beatMs, pace = () => 1 }: TimersOptions) {
     this.#beatMs = beatMs;
+    this.#pace = pace;
   }
 
+  /** Calls `run` every `ms`; where the pace makes that too fine, at every wake-up. */
   every(ms: number, run: () => void): void {
     if (ms < this.#beatMs || ms >= OWN_TIMER_MS) {
       this.#timers.push(setInterval(run, ms));
       return;
     }
-    if (this.#riders.length === 0) this.#timers.push(setInterval(() => this.#ride(), this.#beatMs));
+    if (this.#shared === undefined) this.#start(1);
     this.#riders.push({ beats: Math.round(ms / this.#beatMs), run });
   }
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#shared);
+  }
+
+  #start(stride: number): void {
+    clearInterval(this.#shared);
+    this.#stride = stride;
+    this.#shared = setInterval(() => this.#ride(), stride * this.#beatMs);
   }
 
   #ride(): void {
-    this.#beat++;
-    for (const { beats, run } of this.#riders) if (this.#beat % beats === 0) run();
+    const before = this.#beat;
+    this.#beat += this.#stride;
+    for (const { beats, run } of this.#riders)
+      if (Math.floor(this.#beat / beats) > Math.floor(before / beats)) run();
+    const pace = this.#pace();
+    if (pace !== this.#stride) this.#start(pace);
   }
 }

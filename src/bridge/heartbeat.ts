@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { writeHeapFigures } from './heap-figures.ts';
+import { isQuiet, QUIET_PACE } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
 
 /** How often the slower figures (heap, loop utilization) are refreshed, ms. */
@@ -31,7 +32,9 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     const now = performance.now();
     const late = Math.max(0, now - expected);
     const elapsed = now - f64[F64.beatAt]!;
-    expected = now + intervalMs;
+    const pause = isQuiet(shared) ? QUIET_PACE * intervalMs : intervalMs;
+    expected = now + pause;
+    timer = setTimeout(beat, pause).unref();
     i32[I32.late + lateBucket(late)]!++;
     f64[F64.lateSumMs]! += late;
     f64[F64.lateSquaresMs]! += late * late;
@@ -51,8 +54,8 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
   f64[F64.beatAt] = expected;
   f64[F64.heapLimit] = options.heapLimit;
   refresh(shared);
-  const timer = setInterval(beat, intervalMs).unref();
-  return () => clearInterval(timer);
+  let timer = setTimeout(beat, intervalMs).unref();
+  return () => clearTimeout(timer);
 }
 
 function refresh(shared: Shared): void {

@@ -1,4 +1,5 @@
 import type { Inbox } from '../../bridge/inbox.ts';
+import { isQuiet } from '../../bridge/pace.ts';
 import { END, F64, I32 } from '../../bridge/protocol.ts';
 import type { MainThread } from '../blocks/main-thread.ts';
 
@@ -56,8 +57,8 @@ export class Sampler {
 
   #sample(): void {
     this.#later();
-    const { i32, f64 } = this.#inbox.shared;
-    if (Atomics.load(i32, I32.inFlight) === 0) f64[F64.quietAt] = this.#inbox.now();
+    const { f64 } = this.#inbox.shared;
+    if (isQuiet(this.#inbox.shared)) f64[F64.quietAt] = this.#inbox.now();
     else if (!this.#isAsking) void this.#ask();
   }
 
