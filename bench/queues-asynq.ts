@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { createAsynq } from '../src/queues/asynq/asynq.ts';
+import { Claims } from '../src/queues/claims.ts';
 import { connect } from '../src/queues/link.ts';
 import { RedisWatcher } from '../src/queues/redis-watcher.ts';
 import { parseTarget } from '../src/queues/target.ts';
@@ -79,6 +80,10 @@ export async function asynqExporterRatio(
 
 async function fill(redis: Redis, queue: string, tasks: number, state: string): Promise<void> {
   await redis.sadd('asynq:queues', queue);
+  // As of a queue that has been worked on: other programs read these, too.
+  const day = new Date().toISOString().slice(0, 10);
+  const counters = ['processed', 'failed', `processed:${day}`, `failed:${day}`];
+  await redis.mset(counters.flatMap((name) => [`asynq:{${queue}}:${name}`, 1000]));
   const since = `${Date.now()}000000`;
   for (let from = 1; from <= tasks; from += BATCH)
     await redis.eval(FILL, 1, `asynq:{${queue}}:`, from, Math.min(tasks, from + BATCH - 1), state, since);
@@ -95,6 +100,7 @@ async function compare(server: RedisServer, redis: Redis, { quick, rounds }: Ben
     intervalMs: INTERVAL_MS,
     owner: 'bench',
     leaderless: true,
+    claims: new Claims(),
     searchSteps: 2,
     now: () => nowMs,
     onError: (error) => {

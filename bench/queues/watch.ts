@@ -1,3 +1,4 @@
+import { Claims } from '../../src/queues/claims.ts';
 import { connect } from '../../src/queues/link.ts';
 import { RedisWatcher } from '../../src/queues/redis-watcher.ts';
 import type { Command } from '../../src/queues/system.ts';
@@ -41,6 +42,7 @@ export async function startWatch({ url, systems, queues }: WatchOptions): Promis
     intervalMs: 5000,
     owner: 'bench',
     leaderless: true,
+    claims: new Claims(),
     searchSteps: queues === undefined ? 20 : 0,
     now: () => performance.now(),
     onError: (error) => {

@@ -47,7 +47,8 @@ export class Lease {
     if (held instanceof Error) return 'refused';
     if (held !== null) {
       if (this.#term !== undefined && text(held) === this.#term && !(prolonged instanceof Error)) {
-        this.#endsMs = nowMs + ttl;
+        // Answers of a later renewal may have come first.
+        this.#endsMs = Math.max(this.#endsMs, nowMs + ttl);
         return 'leader';
       }
       this.#term = undefined;

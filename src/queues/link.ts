@@ -1,13 +1,9 @@
 import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { outcomeOf } from './outcome.ts';
 import { bounded, type Link, pipelined, TIMEOUT_MS } from './pipelines.ts';
-import type { Reply } from './system.ts';
 import type { RedisTarget } from './target.ts';
 
 export type Connect = (target: RedisTarget) => Promise<Link>;
-
-/** Commands in one pipeline: few enough that other clients of Redis come in between. */
-const PIPELINE = 500;
 
 /** Connects, once and without retries: who asks decides when to try again. @throws Error */
 export async function connect(target: RedisTarget): Promise<Link> {
@@ -29,12 +25,7 @@ export async function connect(target: RedisTarget): Promise<Link> {
   return {
     nodes: () => 1,
     close: () => redis.disconnect(),
-    async send(commands) {
-      const replies: Reply[] = [];
-      for (let from = 0; from < commands.length; from += PIPELINE)
-        replies.push(...(await pipelined(redis, commands.slice(from, from + PIPELINE), failed)));
-      return replies;
-    },
+    send: (commands) => pipelined(redis, commands, failed),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Reply } from './system.ts';
 /** What a poll came to; `ok` and what Redis, or the way to it, said instead. */
 export type Outcome =
   | 'ok'
+  | 'slow'
   | 'gone'
   | 'wrong_type'
   | 'standby'

@@ -4,7 +4,7 @@ import type { Command, Reply } from './system.ts';
 /** A connection to a Redis for as long as it lasts: when it fails it is thrown away, and the next poll makes another. */
 export interface Link {
   /**
-   * Sends commands in pipelines of a bounded length; error replies are among the replies.
+   * Sends commands in one pipeline, one a node in a cluster; error replies are among the replies.
    *
    * @param node which of the nodes that hold keys gets the commands without a key
    * @throws Error when the connection fails, or an answer takes too long

@@ -1,13 +1,15 @@
 import type { Registry } from '../store/registry.ts';
+import { type Claims, replicationId } from './claims.ts';
 import { Gauges } from './gauges.ts';
 import { Lease, type Role, STANDBY_LOOKS } from './lease.ts';
 import type { Connect } from './link.ts';
 import { errorIn, type Outcome, outcomeOf } from './outcome.ts';
+import { Pace } from './pace.ts';
 import type { Link } from './pipelines.ts';
 import { elements, integer, text } from './reply.ts';
 import { Scope } from './scope.ts';
 import { Search } from './search.ts';
-import type { Poll, QueueSystem, Reply } from './system.ts';
+import type { Command, Poll, QueueSystem, Reply } from './system.ts';
 import { instanceName, type RedisTarget } from './target.ts';
 import { together } from './together.ts';
 import type { NotLed } from './writes.ts';
@@ -22,6 +24,8 @@ export interface RedisWatcherOptions {
   readonly owner: string;
   /** Whether to poll, too, where Redis takes no writes, so that no leader can be agreed upon. */
   readonly leaderless: boolean;
+  /** Shared by the watchers of a process. */
+  readonly claims: Claims;
   /** Steps of the search for queues in one poll. */
   readonly searchSteps: number;
   /** Monotonic, ms. */
@@ -38,13 +42,13 @@ interface Watching {
   polledMs: number;
 }
 
-/** The first answer of a poll may take this share of the time until the next, and all of it that. */
-const LATENCY_SHARE = 0.1;
-const POLL_SHARE = 0.5;
-/** Share of a core that Redis may be busy before it is asked less often, and by what factor. */
-const BUSY = 0.75;
-const RELIEF = 3;
-const MAX_INTERVAL_MS = 60_000;
+/** Commands in one pipeline: few enough that other clients of Redis come in between. */
+const PIPELINE = 500;
+/** Polls for which the load of Redis is taken to hold. */
+const LOAD_EVERY = 4;
+/** By how much the clock of Redis may differ from what it should be by the poll before. */
+const CLOCK_TOLERANCE_MS = 2000;
+const HOLDS_FOR_ALL: readonly Outcome[] = ['loading', 'noauth', 'maxclients'];
 
 /** Watches the queues of one Redis, one poll at a time. */
 export class RedisWatcher {
@@ -53,19 +57,24 @@ export class RedisWatcher {
   readonly instance: string;
   readonly #gauges: Gauges;
   readonly #scopes = new Map<string, Watching>();
+  readonly #pace: Pace;
   #link: Link | undefined;
   /** For leases, where reading is from a replica. */
   #primary: Link | undefined;
-  #failures = 0;
+  /** Of the Redis behind the link, whatever its address. */
+  #identity: string | undefined;
+  /** The clock of Redis, and when it said so. */
+  #clock: { readonly redisMs: number; readonly atMs: number } | undefined;
+  #polls = 0;
+  /** When leases are to be renewed, should the poll go on for so long. */
+  #renewMs = 0;
+  /** How long the first answer of this poll took. */
+  #latencyMs: number | undefined;
   #stopped = false;
-  #intervalMs: number;
-  /** How long the last poll took that came to its end. */
-  #tookMs = 0;
-  #cpu: { seconds: number; atMs: number } | undefined;
 
   constructor(options: RedisWatcherOptions) {
     this.#options = options;
-    this.#intervalMs = options.intervalMs;
+    this.#pace = new Pace(options.intervalMs);
     this.instance = instanceName(options.target);
     this.#gauges = new Gauges(options.registry);
   }
@@ -92,21 +101,18 @@ export class RedisWatcher {
     const started = this.#options.now();
     try {
       await this.#poll(started);
-      this.#failures = 0;
-      this.#tookMs = this.#options.now() - started;
-      this.#intervalMs = Math.max(this.#intervalMs, this.#tookMs / POLL_SHARE);
     } catch (error) {
       // A connection that was closed on purpose is no fault of Redis.
       if (this.#stopped) return 0;
-      this.#failures++;
+      this.#pace.failed();
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
     const took = this.#options.now() - started;
-    const wait = this.#nextMs();
-    this.#set('taskwarden.redis.poll.interval', this.#intervalMs / 1000);
+    this.#set('taskwarden.redis.poll.interval', this.#pace.intervalMs / 1000);
     this.#set('taskwarden.redis.poll.duration', took / 1000);
     this.#gauges.endRound();
-    return Math.max(0, wait - took);
+    const looks = !this.#pace.isFailing && this.#standsBy() ? STANDBY_LOOKS : 1;
+    return Math.max(0, this.#pace.nextMs() * looks - took);
   }
 
   /** Prefixes of a system under which a queue of that name is watched. */
@@ -153,46 +159,102 @@ export class RedisWatcher {
 
   async #poll(started: number): Promise<void> {
     const link = await this.#connected();
-    const [time, info] = await this.#send(link, [['TIME'], ['INFO', 'cpu']]);
-    if (time instanceof Error) throw time;
-    this.#adapt(started, info);
-    await this.#elect(started, link);
-    const clock = elements(time);
-    const redisMs = (integer(clock[0]) ?? 0) * 1000 + (integer(clock[1]) ?? 0) / 1000;
+    this.#latencyMs = undefined;
+    this.#renewMs = Number.POSITIVE_INFINITY;
+    // What is led for certain is read in the very trip that renews the lease.
+    const early = [...this.#scopes.values()].filter((watching) => this.#isCertain(watching, started));
+    const expectedMs = this.#clock === undefined ? 0 : this.#clock.redisMs + started - this.#clock.atMs;
+    const intervalMs = this.#pace.intervalMs;
+    const [redisMs] = await this.#run(
+      link,
+      together([
+        this.#look(),
+        this.#primary === undefined ? this.#elect(started) : nothing(),
+        together(early.map(({ scope }) => scope.poll(expectedMs))),
+      ]),
+    );
+    let late = this.#tell(early, started);
+    if (this.#primary !== undefined || this.#pace.intervalMs > intervalMs)
+      await this.#run(this.#primary ?? link, this.#elect(started));
+    await this.#claim(link);
     const due = [...this.#scopes.values()].filter((watching) => this.#isDue(watching, started));
     await Promise.all(
       due.map(({ search }) => search.run((poll, node) => this.#run(link, poll, node), link.nodes())),
     );
-    await this.#run(link, together(due.map(({ scope }) => scope.poll(redisMs))));
-    let late = false;
-    for (const watching of due) {
-      watching.polledMs = started;
-      // It took so long that another may have begun to lead: what was read is that one's to tell.
-      if (watching.role !== 'leader' || watching.lease.holds(this.#options.now())) continue;
-      watching.scope.silence();
-      late = true;
-    }
+    // Ages are wrong where a clock has been set, or another Redis answers.
+    const isTrue = Math.abs(redisMs - expectedMs) <= CLOCK_TOLERANCE_MS + (this.#latencyMs ?? 0);
+    const others = due.filter((watching) => !isTrue || !early.includes(watching));
+    await this.#run(link, together(others.map(({ scope }) => scope.poll(redisMs))));
+    late = this.#tell(others, started) || late;
+    this.#pace.took(this.#options.now() - started);
     this.#publishRoles(late);
+  }
+
+  /** What was read stays, unless it took so long that another may have begun to lead: then it is that one's to tell. */
+  #tell(polled: readonly Watching[], started: number): boolean {
+    let late = false;
+    for (const watching of polled) {
+      const { role, lease, scope } = watching;
+      watching.polledMs = started;
+      if (role === 'leader' ? lease.holds(this.#options.now()) : this.#mayPoll(role)) continue;
+      scope.silence();
+      late ||= role === 'leader';
+    }
+    return late;
+  }
+
+  /** The clock of Redis, and its load. */
+  *#look(): Poll<number> {
+    const { now } = this.#options;
+    const withLoad = this.#polls++ % LOAD_EVERY === 0;
+    const [time, info] = yield withLoad ? [['TIME'], ['INFO', 'cpu']] : [['TIME']];
+    if (time instanceof Error) throw time;
+    if (withLoad) this.#pace.load(text(info) ?? '', now());
+    const [seconds, microseconds] = elements(time).map(integer);
+    const redisMs = (seconds ?? 0) * 1000 + (microseconds ?? 0) / 1000;
+    this.#clock = { redisMs, atMs: now() };
+    return redisMs;
+  }
+
+  /** Whether to poll before Redis has confirmed the lease: nobody else can have it yet, and the search has nothing to do. */
+  #isCertain(watching: Watching, started: number): boolean {
+    const { lease, search } = watching;
+    if (this.#primary !== undefined || this.#clock === undefined) return false;
+    return lease.holds(started) && search.isResting && this.#isDue(watching, started);
   }
 
   /** Where others lead some of the scopes there are looks between the polls of one's own. */
   #isDue({ role, polledMs }: Watching, started: number): boolean {
     if (!this.#mayPoll(role)) return false;
-    return !this.#standsBy() || started - polledMs > this.#intervalMs * (1 - STANDBY_LOOKS / 2);
+    return !this.#standsBy() || started - polledMs > this.#pace.intervalMs * (1 - STANDBY_LOOKS / 2);
   }
 
   #mayPoll(role: Role | undefined): boolean {
     return role === 'leader' || (role === 'refused' && this.#options.leaderless);
   }
 
-  async #elect(started: number, link: Link): Promise<void> {
+  /** @param nowMs before the commands are sent */
+  *#elect(nowMs: number): Poll<void> {
+    this.#renewMs = nowMs + this.#pace.intervalMs;
     const all = [...this.#scopes.values()];
-    const where = this.#primary ?? link;
-    const renewals = together(all.map(({ lease }) => lease.renew(started, this.#intervalMs)));
-    const roles = await this.#run(where, renewals);
+    const roles = yield* together(all.map(({ lease }) => lease.renew(nowMs, this.#pace.intervalMs)));
     for (const [at, watching] of all.entries()) {
       watching.role = roles[at]!;
       if (!this.#mayPoll(watching.role)) watching.scope.silence();
+    }
+  }
+
+  /** Where there is no lease, another watcher of this process may poll the same Redis by another address. */
+  async #claim(link: Link): Promise<void> {
+    const open = [...this.#scopes].filter(([, { role }]) => role === 'refused' && this.#mayPoll(role));
+    if (open.length === 0) return;
+    const { claims, target } = this.#options;
+    const nodes = Array.from({ length: link.nodes() }, (_, node) => this.#run(link, replicationId(), node));
+    this.#identity ??= `${(await Promise.all(nodes)).sort().join()}/${target.db}`;
+    for (const [name, watching] of open) {
+      if (claims.take(`${this.#identity} ${name}`, this)) continue;
+      watching.role = 'standby';
+      watching.scope.silence();
     }
   }
 
@@ -200,8 +262,8 @@ export class RedisWatcher {
     const roles = [...this.#scopes.values()].map(({ role }) => role);
     const polls = roles.some((role) => this.#mayPoll(role));
     const refused = !polls && roles.includes('refused');
-    const outcome = polls || roles.length === 0 ? 'ok' : refused ? 'no_lease' : 'standby';
-    this.#status(late ? 'timeout' : outcome);
+    const told = late ? 'timeout' : this.#pace.isSlow ? 'slow' : 'ok';
+    this.#status(polls || roles.length === 0 ? told : refused ? 'no_lease' : 'standby');
     this.#set('taskwarden.redis.leader', polls ? 1 : 0);
   }
 
@@ -220,44 +282,8 @@ export class RedisWatcher {
     if (spoke !== undefined) this.#set('taskwarden.redis.leader', spoke ? 1 : 0);
   }
 
-  #nextMs(): number {
-    if (this.#failures > 0) {
-      const backoff = this.#options.intervalMs * 2 ** Math.min(this.#failures - 1, 6);
-      // Many agents lose the same Redis at the same moment.
-      return (
-        Math.min(backoff, Math.max(MAX_INTERVAL_MS, this.#options.intervalMs)) * (0.75 + Math.random() / 2)
-      );
-    }
-    return this.#intervalMs * (this.#standsBy() ? STANDBY_LOOKS : 1);
-  }
-
   #standsBy(): boolean {
     return [...this.#scopes.values()].some(({ role }) => !this.#mayPoll(role));
-  }
-
-  /** Asks less often what is slow to answer or busy, and more often again when it is neither. */
-  #adapt(started: number, info: Reply | undefined): void {
-    const { intervalMs, now } = this.#options;
-    const latency = now() - started;
-    let wanted = Math.max(intervalMs, latency / LATENCY_SHARE);
-    const load = this.#load(text(info));
-    if (load !== undefined && load > BUSY) wanted = Math.max(wanted, intervalMs * RELIEF);
-    // A lease lasts longer than the interval, so that it outlasts the poll.
-    wanted = Math.max(Math.min(wanted, Math.max(MAX_INTERVAL_MS, intervalMs)), this.#tookMs / POLL_SHARE);
-    this.#intervalMs = wanted > this.#intervalMs ? wanted : (this.#intervalMs + wanted) / 2;
-    if (this.#intervalMs < intervalMs * 1.05) this.#intervalMs = intervalMs;
-  }
-
-  /** Share of a core that Redis used since the last poll. */
-  #load(info: string | undefined): number | undefined {
-    const used = [...(info ?? '').matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, s]) => Number(s));
-    if (used.length < 2) return undefined;
-    const seconds = used.reduce((sum, s) => sum + s, 0);
-    const before = this.#cpu;
-    const atMs = this.#options.now();
-    this.#cpu = { seconds, atMs };
-    if (before === undefined || seconds < before.seconds || atMs <= before.atMs) return undefined;
-    return (seconds - before.seconds) / ((atMs - before.atMs) / 1000);
   }
 
   async #connected(): Promise<Link> {
@@ -275,18 +301,32 @@ export class RedisWatcher {
     return step.value;
   }
 
-  async #send(link: Link, commands: Parameters<Link['send']>[0], node?: number): Promise<Reply[]> {
-    if (commands.length === 0) return [];
-    this.#options.registry.add(
-      'taskwarden.redis.commands',
-      { 'redis.instance': this.instance },
-      commands.length,
-    );
-    const replies = await link.send(commands, node);
-    const error = errorIn(replies);
-    // These hold for every command: to go on would only ask the same again.
-    if (error !== undefined && ['loading', 'noauth', 'maxclients'].includes(outcomeOf(error))) throw error;
+  async #send(link: Link, commands: readonly Command[], node?: number): Promise<Reply[]> {
+    const { registry, now } = this.#options;
+    const replies: Reply[] = [];
+    for (let from = 0; from < commands.length; from += PIPELINE) {
+      await this.#keepLeases(link);
+      const some = commands.slice(from, from + PIPELINE);
+      registry.add('taskwarden.redis.commands', { 'redis.instance': this.instance }, some.length);
+      const sent = now();
+      const answers = await link.send(some, node);
+      if (this.#latencyMs === undefined) {
+        this.#latencyMs = now() - sent;
+        this.#pace.answered(this.#latencyMs);
+      }
+      const error = errorIn(answers);
+      // These hold for every command: to go on would only ask the same again.
+      if (error !== undefined && HOLDS_FOR_ALL.includes(outcomeOf(error))) throw error;
+      replies.push(...answers);
+    }
     return replies;
+  }
+
+  /** Within a poll that takes longer than an interval: else another would begin to lead. */
+  async #keepLeases(link: Link): Promise<void> {
+    const nowMs = this.#options.now();
+    if (link !== this.#link || nowMs < this.#renewMs) return;
+    await this.#run(this.#primary ?? link, this.#elect(nowMs));
   }
 
   #status(outcome: Outcome): void {
@@ -302,5 +342,9 @@ export class RedisWatcher {
     this.#primary?.close();
     this.#link = undefined;
     this.#primary = undefined;
+    this.#identity = undefined;
+    this.#options.claims.release(this);
   }
 }
+
+function* nothing(): Poll<void> {}

@@ -25,6 +25,11 @@ export class Search {
     this.#now = now;
   }
 
+  /** Whether the next poll has nothing to look for. */
+  get isResting(): boolean {
+    return this.#rest > 0 || this.#steps === 0;
+  }
+
   async run(ask: Run, nodes: number): Promise<void> {
     if (this.#rest > 0) {
       this.#rest--;

@@ -3,6 +3,7 @@ import type { RunReference } from '../model/alert.ts';
 import { monotonicMs } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
+import { Claims } from './claims.ts';
 import { connect } from './link.ts';
 import { RedisWatcher } from './redis-watcher.ts';
 import type { Poll } from './system.ts';
@@ -46,6 +47,7 @@ export interface QueuePlace {
 export class QueueWatcher {
   readonly #options: QueueWatcherOptions;
   readonly #owner = `${hostname()}:${process.pid}:${crypto.randomUUID()}`;
+  readonly #claims = new Claims();
   readonly #watchers = new Map<string, RedisWatcher>();
   /** Loaded once, for all Redis instances. */
   readonly #systems = new Map<string, Promise<LoadedSystem | undefined>>();
@@ -65,7 +67,14 @@ export class QueueWatcher {
     const key = `${instanceName(target)} ${target.readFrom}`;
     let watcher = this.#watchers.get(key);
     if (watcher === undefined) {
-      watcher = new RedisWatcher({ ...this.#options, target, connect, owner: this.#owner, now: monotonicMs });
+      watcher = new RedisWatcher({
+        ...this.#options,
+        target,
+        connect,
+        owner: this.#owner,
+        claims: this.#claims,
+        now: monotonicMs,
+      });
       this.#watchers.set(key, watcher);
       this.#next(watcher, 0);
     }

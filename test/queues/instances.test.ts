@@ -4,6 +4,7 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createAsynq } from '../../src/queues/asynq/asynq.ts';
 import { bullmq } from '../../src/queues/bullmq.ts';
+import { Claims } from '../../src/queues/claims.ts';
 import { resque } from '../../src/queues/resque.ts';
 import type { QueueSystem } from '../../src/queues/system.ts';
 import { instanceName, parseTarget } from '../../src/queues/target.ts';
@@ -191,4 +192,84 @@ test('an instance has a name of its own, whatever order its addresses are told i
   assert.equal(name('redis-cluster://b:7,a:7'), name('redis-cluster://a:7,b:7'));
   assert.equal(name('redis://user:s3cret@a'), 'a:6379/0');
   assert.notEqual(name('redis://a/1'), name('redis://a'));
+});
+
+test('one Redis by two addresses and a replica: polled once, told once, with and without a lease', async (t) => {
+  const server = await startRedis();
+  const replica = await startRedis();
+  const redis = new Redis(server.url);
+  const copy = new Redis(replica.url);
+  t.after(async () => {
+    redis.disconnect();
+    copy.disconnect();
+    await replica.stop();
+    await server.stop();
+  });
+  await redis.sadd('asynq:queues', 'q');
+  await redis.lpush('asynq:{q}:pending', 'a');
+  await redis.config('SET', 'repl-diskless-sync-delay', 0);
+  await copy.replicaof('127.0.0.1', server.port);
+  while ((await copy.exists('asynq:queues')) === 0) await new Promise((later) => setTimeout(later, 50));
+  for (const each of [redis, copy])
+    await each.call('ACL', 'SETUSER', 'reader', 'on', '>x', '%R~*', '-@all', '+@read', '+time', '+info');
+
+  for (const user of ['', 'reader:x@']) {
+    const registry = new Registry(Date.now(), { maxSeriesPerMetric: 2000 });
+    const claims = new Claims();
+    const of = (host: string, port: number) =>
+      watching(t, `redis://${user}${host}:${port}`, [createAsynq()], { registry, claims });
+    const watches = [
+      of('127.0.0.1', server.port),
+      of('localhost', server.port),
+      of('127.0.0.1', replica.port),
+    ];
+    for (let i = 0; i < 3; i++) for (const watch of watches) await watch.poll();
+    const { value } = watches[0]!;
+    // A second series of the queue would be an error of value().
+    assert.equal(value('queue.depth', { ...OF_Q, 'queue.state': 'ready' }), 1, `user ${user}`);
+    const leaders = watches.map((watch) =>
+      value('taskwarden.redis.leader', { 'redis.instance': watch.watcher.instance }),
+    );
+    assert.deepEqual(leaders, [1, 0, 0], `user ${user}`);
+    for (const { commands } of watches.slice(1))
+      assert.ok(!commands.flat().some(([name]) => name === 'LLEN' || name === 'SSCAN'), `user ${user}`);
+
+    // When the address that is polled fails, another takes its place.
+    await watches[0]!.watcher.stop();
+    while ((await redis.exists('taskwarden:lease:{asynq:asynq}')) > 0);
+    await watches[1]!.poll();
+    assert.equal(
+      value('taskwarden.redis.leader', { 'redis.instance': watches[1]!.watcher.instance }),
+      1,
+      `user ${user}`,
+    );
+    for (const { watcher } of watches) await watcher.stop();
+    while ((await redis.exists('taskwarden:lease:{asynq:asynq}')) > 0);
+  }
+});
+
+test('two databases of one Redis are two', async (t) => {
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const redis = new Redis(server.url);
+  t.after(() => redis.disconnect());
+  await redis.call(
+    'ACL',
+    'SETUSER',
+    'reader',
+    'on',
+    '>x',
+    '%R~*',
+    '-@all',
+    '+@read',
+    '+time',
+    '+info',
+    '+select',
+  );
+  const claims = new Claims();
+  for (const db of [0, 1]) {
+    const watch = watching(t, `redis://reader:x@127.0.0.1:${server.port}/${db}`, [createAsynq()], { claims });
+    await watch.poll();
+    assert.equal(watch.value('taskwarden.redis.leader'), 1);
+  }
 });

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { Claims } from '../../src/queues/claims.ts';
 import { connect } from '../../src/queues/link.ts';
 import { RedisWatcher, type RedisWatcherOptions } from '../../src/queues/redis-watcher.ts';
 import type { Command, QueueSystem } from '../../src/queues/system.ts';
@@ -22,6 +23,8 @@ export interface Watching extends Published {
   readonly errors: unknown[];
   /** Called with each command before it is sent. */
   onSend?: (command: Command) => void;
+  /** Called with each round trip before it is made. */
+  onTrip?: () => void;
   /** Polls, and gives back ms until the next. */
   poll(times?: number): Promise<number>;
 }
@@ -69,6 +72,7 @@ export function watching(
         ...link,
         send(sent, node) {
           commands.at(-1)?.push(...sent);
+          result.onTrip?.();
           for (const command of sent) result.onSend?.(command);
           return link.send(sent, node);
         },
@@ -77,6 +81,7 @@ export function watching(
     intervalMs: 1000,
     owner: crypto.randomUUID(),
     leaderless: true,
+    claims: new Claims(),
     searchSteps: 10,
     now: () => performance.now(),
     onError: (error) => void errors.push(error),

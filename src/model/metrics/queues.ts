@@ -144,7 +144,7 @@ export const QUEUE_METRICS = {
     source: 'taskwarden',
     attributes: [...INSTANCE, 'queue.poll.outcome'],
     description:
-      '1 for what the last poll of a Redis came to: ok, standby (another agent polls), no_lease (it takes no writes, so that nobody can ' +
+      '1 for what the last poll of a Redis came to: ok, slow (polls are more than a minute apart, as each takes long), standby (another agent polls), no_lease (it takes no writes, so that nobody can ' +
       'be agreed upon to poll), unreachable, timeout, loading, noauth, noperm, maxclients, cluster, error.',
     quality: 'Exact.',
   },

@@ -9,6 +9,8 @@ import { card, groupCount, head, type SlowFigure } from './slow-figures.ts';
 const LIMIT = 10;
 /** Of them, those that every poll begins with. */
 const SIZES = 7;
+/** Polls between two looks whether a queue that has no counters has those of an old version. */
+const TRY_EVERY = 5;
 /** Times of pending tasks that a poll asks for. */
 const TIMES = 2;
 
@@ -28,6 +30,8 @@ export class AsynqQueueReader implements QueueReader {
   #needless: readonly SlowFigure[] = [];
   /** Before asynq 0.20 there were neither totals nor leases, but counts of the day. Undefined until a counter is seen. */
   #isOld: boolean | undefined;
+  /** Polls before a counter is seen. */
+  #polls = 0;
   /** Whether tasks were in flight at the last poll. */
   #isActive = false;
 
@@ -115,11 +119,13 @@ export class AsynqQueueReader implements QueueReader {
     return readings;
   }
 
-  /** `paused` and the counters: the totals, and those of the day while no totals are seen. */
+  /** `paused` and the counters: the totals, and those of the day unless totals have been seen. Before either is, the latter are tried now and then. */
   #counters(nowMs: number): string[] {
     const totals = ['paused', 'processed', 'failed'];
+    const isTry = this.#isOld === undefined && this.#polls++ % TRY_EVERY === 0;
+    if (this.#isOld !== true && !isTry) return totals;
     const day = new Date(nowMs).toISOString().slice(0, 10);
-    return this.#isOld === false ? totals : [...totals, `processed:${day}`, `failed:${day}`];
+    return [...totals, `processed:${day}`, `failed:${day}`];
   }
 
   /** @returns tasks processed and failed */
