@@ -1,5 +1,5 @@
 import { GrowthEstimator } from '../../src/attribution/growth.ts';
-import { LEAK_LIMITS, type LeakKind } from '../../src/attribution/leak-limits.ts';
+import { type LeakKind, leakLimits } from '../../src/attribution/leak-limits.ts';
 import type { Head, SampleLine } from '../workers/leak-scenarios.ts';
 
 /** One sample of a worker, by the names of its columns. */
@@ -41,7 +41,7 @@ export function readRecording(text: string): Recording {
 
 /** Gives a recording to the estimator as the agent would have, sample by sample. */
 export function watch({ samples }: Recording, kind: LeakKind): Told {
-  const estimator = new GrowthEstimator(LEAK_LIMITS[kind]);
+  const estimator = new GrowthEstimator(leakLimits(kind));
   const named = new Map<string, number>();
   const confirmed = new Map<string, number>();
   const estimates = new Map<string, number>();

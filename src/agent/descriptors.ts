@@ -1,5 +1,5 @@
 import { GrowthEstimator } from '../attribution/growth.ts';
-import { LEAK_LIMITS } from '../attribution/leak-limits.ts';
+import { leakLimits } from '../attribution/leak-limits.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import { type Labels, labelsKey } from '../model/labels.ts';
 import type { Registry } from '../store/registry.ts';
@@ -14,7 +14,7 @@ const METRICS = ['task.file_descriptors.growth', 'task.file_descriptors.growth.l
 export class Descriptors {
   readonly #registry: Registry;
   readonly #ingest: Ingest;
-  readonly #growth = new GrowthEstimator(LEAK_LIMITS.descriptors);
+  readonly #growth = new GrowthEstimator(leakLimits('descriptors'));
   #told = new Map<string, Labels>();
 
   constructor(registry: Registry, ingest: Ingest) {

@@ -1,5 +1,5 @@
 import { GrowthEstimator, type LeakFinding } from '../attribution/growth.ts';
-import { LEAK_LIMITS, type LeakKind } from '../attribution/leak-limits.ts';
+import { type LeakKind, leakLimits } from '../attribution/leak-limits.ts';
 import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import { type Labels, labelsKey } from '../model/labels.ts';
@@ -18,10 +18,11 @@ export class Leaks {
   readonly #registry: Registry;
   #told = new Map<string, Labels>();
 
-  constructor(kind: MemoryKind, registry: Registry) {
+  /** @param cacheMib what caches of the worker may fill */
+  constructor(kind: MemoryKind, registry: Registry, cacheMib?: number) {
     this.#kind = kind;
     this.#registry = registry;
-    this.estimator = new GrowthEstimator(LEAK_LIMITS[kind]);
+    this.estimator = new GrowthEstimator(leakLimits(kind, cacheMib));
   }
 
   /** @param tasks by their key */

@@ -8,6 +8,13 @@ import { Leaks } from './leaks.ts';
 
 const RUNS_BETWEEN = 5;
 
+export interface MemoryOptions {
+  /** Share of time that collections may take; 0 asks for none. */
+  readonly gcBudget: number;
+  /** What caches of the worker may fill, MiB. */
+  readonly cache?: number;
+}
+
 /** Which task leaves memory behind: asks for full collections within a budget, and reads their results. */
 export class Memory {
   readonly #inbox: Inbox;
@@ -20,14 +27,14 @@ export class Memory {
   #finishedAtLast = 0;
   #named = new Map<string, TaskKey>();
 
-  /** @param gcBudget share of time that collections may take; 0 asks for none */
-  constructor(inbox: Inbox, registry: Registry, ingest: Ingest, gcBudget: number) {
+  constructor(inbox: Inbox, registry: Registry, ingest: Ingest, options: MemoryOptions) {
+    const { gcBudget, cache } = options;
     this.#inbox = inbox;
     this.#registry = registry;
     this.#ingest = ingest;
-    this.#heap = new Leaks('heap', registry);
-    this.#external = new Leaks('external', registry);
-    this.#rss = new Leaks('rss', registry);
+    this.#heap = new Leaks('heap', registry, cache);
+    this.#external = new Leaks('external', registry, cache);
+    this.#rss = new Leaks('rss', registry, cache);
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 

@@ -166,7 +166,7 @@ export class Pipeline {
   watch(offer: Offer): Inbox {
     const { inbox } = this.#sources.add(offer);
     if (this.#memory !== undefined) return inbox;
-    this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory.gcBudget);
+    this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory);
     this.#metering = new Metering(inbox, { registry: this.#registry, main: this.#blocks.main });
     this.#timers.every(this.#config.watch.interval, () => this.#watchOnce());
     const inboxes = () => this.#sources.all.map((source) => source.inbox);

@@ -4,15 +4,16 @@ import type { GrowthOptions } from './growth.ts';
 export type LeakKind = 'heap' | 'external' | 'rss' | 'descriptors';
 
 const MIB = 1024 * 1024;
-/** Fewer samples than the default: each is paired exactly with the runs that ended before it. */
-const EXACT: GrowthOptions = { minSamples: 8, minGrowthBytes: 2 * MIB, cacheBytes: 32 * MIB };
+/** What caches of a worker fill, unless it is configured (`memory.cache`), MiB. */
+const CACHE_MIB = 32;
 
-/** From when on growth of each kind is suspected, and taken as certain. */
-export const LEAK_LIMITS: Readonly<Record<LeakKind, GrowthOptions>> = {
-  heap: EXACT,
-  external: EXACT,
-  // The process grows and shrinks for reasons of its own: fragments, stacks, caches of libraries.
-  rss: { minSamples: 16, minGrowthBytes: 16 * MIB, cacheBytes: 64 * MIB },
+/** From when on growth of each kind is suspected, and taken as certain. @param cacheMib what caches of the worker may fill */
+export function leakLimits(kind: LeakKind, cacheMib: number = CACHE_MIB): GrowthOptions {
+  const cacheBytes = cacheMib * MIB;
   // In descriptors: pools that fill are smaller.
-  descriptors: { minGrowthBytes: 20, cacheBytes: 64 },
-};
+  if (kind === 'descriptors') return { minGrowthBytes: 20, cacheBytes: 64 };
+  // The process grows and shrinks for reasons of its own: fragments, stacks, caches of libraries.
+  if (kind === 'rss') return { minSamples: 16, minGrowthBytes: 16 * MIB, cacheBytes: 2 * cacheBytes };
+  // Fewer samples than the default: each is paired exactly with the runs that ended before it.
+  return { minSamples: 8, minGrowthBytes: 2 * MIB, cacheBytes };
+}

@@ -34,8 +34,8 @@ export interface Settings {
   readonly poison: { readonly deaths: number; readonly taskDeaths: number; readonly window: number };
   readonly cpu: { readonly mode: 'auto' | 'exact' | 'sampled' | 'sync' | 'off'; readonly budget: number };
   readonly watch: { readonly threshold: number; readonly interval: number };
-  /** The RSS limit in MiB; 0 for none. */
-  readonly memory: { readonly gcBudget: number; readonly rssLimit: number };
+  /** Cache and RSS limit in MiB; a limit of 0 is none. */
+  readonly memory: { readonly gcBudget: number; readonly cache: number; readonly rssLimit: number };
   readonly overdue: { readonly factor: number; readonly runs: number; readonly floor: number };
   readonly network: boolean;
   readonly handles: { readonly watch: boolean; readonly grace: number };
@@ -93,7 +93,7 @@ export const DEFAULTS: Settings & { readonly otel: OtelSettings } = {
   poison: { deaths: 3, taskDeaths: 5, window: 86_400_000 },
   cpu: { mode: 'auto', budget: 0.02 },
   watch: { threshold: 1000, interval: 50 },
-  memory: { gcBudget: 0.005, rssLimit: 0 },
+  memory: { gcBudget: 0.005, cache: 32, rssLimit: 0 },
   overdue: { factor: 5, runs: 100, floor: 1000 },
   network: true,
   handles: { watch: true, grace: 10_000 },
@@ -206,6 +206,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'memory.gc_budget': {
     kind: number(0, 0.5),
     about: 'Share of time that garbage collections for the sake of measuring memory may take; 0 makes none.',
+  },
+  'memory.cache': {
+    kind: integer(1, 1_048_576),
+    about:
+      'What caches of the worker may fill, MiB: a task is not said to leak (TaskMemoryGrowth) before it has added that, outside of V8 twice that.',
   },
   'memory.rss_limit': {
     kind: integer(0, 1_048_576),

@@ -20,9 +20,10 @@ const keyOf = (task: string): string => taskKeyText({ framework: 'test', queue: 
 function watch(
   retains: Task['retains'],
   change: (seen: HeapObservation) => HeapObservation = (seen) => seen,
+  cacheMib?: number,
 ) {
   const registry = newRegistry();
-  const leaks = new Leaks('external', registry);
+  const leaks = new Leaks('external', registry, cacheMib);
   const tasks = NAMES.map((name, i): Task => {
     return { name: keyOf(name), rate: 4 + 2 * i, ...(name === 'render' && retains && { retains }) };
   });
@@ -44,6 +45,12 @@ test('a leak is told with its task, its kind and its state', () => {
     ['none', 'suspected', 'confirmed', 'growth_unattributed'].map((state) => stateOf(registry, state)),
     [0, 0, 1, 0],
   );
+});
+
+test('a leak is suspected for as long as it has added no more than caches may fill', () => {
+  const registry = watch(leak(50_000), undefined, 1000);
+  assert.equal(countOf(registry, 'task.memory.leak', { 'leak.state': 'suspected' }), 1);
+  assert.equal(stateOf(registry, 'suspected'), 1);
 });
 
 test('no leak is none, and nothing is said before there are enough samples', () => {

@@ -15,7 +15,7 @@ function setup(budget = 0.01) {
   const ends = bothEnds();
   for (const task of [MAIL, REPORT]) ends.finish(ends.begin(task), {}, task);
   ends.drain();
-  const memory = new Memory(ends.inbox, registry, ingest, budget);
+  const memory = new Memory(ends.inbox, registry, ingest, { gcBudget: budget });
   const [mail, report] = ends.inbox.tasks;
   const { i32, f64 } = ends.shared;
   f64[F64.usedHeap] = 50 * MB;
