@@ -19,7 +19,7 @@ export interface Suspect {
 export interface SuspectLimits {
   /** Standard errors that a coefficient must be above 0. */
   readonly confidence: number;
-  /** Bytes that the samples must have gained through a task, below which a cache that fills looks the same. */
+  /** Bytes that the samples must have gained through a task to suspect it. */
   readonly minGrowthBytes: number;
 }
 
