@@ -24,6 +24,16 @@ interface NodeRedisOptions {
   readonly credentialsProvider?: unknown;
 }
 
+/** What a client of Valkey GLIDE was made with. */
+interface GlideOptions {
+  readonly addresses: readonly Partial<RedisNode>[];
+  readonly databaseId?: unknown;
+  readonly useTLS?: unknown;
+  readonly credentials?: Readonly<Record<string, unknown>>;
+  /** Certificates of TLS among others. */
+  readonly advancedConfiguration?: unknown;
+}
+
 /** Options of node-redis's sockets that are none of TLS. */
 const SOCKET_WORDS: ReadonlySet<string> = new Set([
   ...['host', 'port', 'path', 'tls', 'family', 'noDelay', 'keepAlive', 'keepAliveInitialDelay'],
@@ -34,13 +44,14 @@ const SOCKET_WORDS: ReadonlySet<string> = new Set([
 const TLS_WORDS = ['ca', 'cert', 'key', 'passphrase', 'servername'] as const;
 
 /**
- * Where a worker's Redis is, from what it was given as connection: options of ioredis, or a client or cluster of it, or a client of
- * node-redis. Undefined where that cannot be told as plain data, as with other clients, a connector of one's own or functions among the options. Never throws.
+ * Where a worker's Redis is, from what it was given as connection: options of ioredis, or a client or cluster of it, a client of
+ * node-redis, or BullMQ's adapter of a Valkey GLIDE client. Undefined where that cannot be told as plain data, as with other clients, a connector of one's own or functions among the options. Never throws.
  */
 export function targetOf(connection: unknown): RedisTarget | string | undefined {
   try {
     if (typeof connection !== 'object' || connection === null) return undefined;
     const given = connection as { options?: unknown; isCluster?: unknown; startupNodes?: unknown };
+    if (isGlide(given.options)) return glideTarget(given.options, given.isCluster === true);
     if (given.isCluster === true) return clusterTarget(given);
     const isClient = typeof (connection as { defineCommand?: unknown }).defineCommand === 'function';
     if (!isClient && 'sendCommand' in connection) return nodeRedisTarget(given.options as NodeRedisOptions);
@@ -82,6 +93,26 @@ function nodeRedisTarget(options: NodeRedisOptions): RedisTarget | string | unde
     db: database,
     tls: tls === true && Object.fromEntries(ofTls),
   });
+}
+
+function isGlide(options: unknown): options is GlideOptions {
+  return Array.isArray((options as Partial<GlideOptions> | undefined)?.addresses);
+}
+
+function glideTarget(options: GlideOptions, isCluster: boolean): RedisTarget | undefined {
+  const { addresses, databaseId, useTLS, credentials = {}, advancedConfiguration } = options;
+  // Of several nodes that are no cluster only the client knows which is the primary; and credentials of IAM change.
+  if (addresses.length !== 1 && !isCluster) return undefined;
+  if ('iamConfig' in credentials || (useTLS === true && advancedConfiguration !== undefined))
+    return undefined;
+  return {
+    mode: isCluster ? 'cluster' : 'standalone',
+    nodes: addresses.map((node) => nodeOf(node, 6379)),
+    db: Number(databaseId ?? 0),
+    ...credentialsOf(credentials),
+    ...(useTLS === true && { tls: {} }),
+    readFrom: 'primary',
+  };
 }
 
 function clusterTarget(cluster: { options?: unknown; startupNodes?: unknown }): RedisTarget | undefined {

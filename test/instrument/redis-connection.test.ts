@@ -75,6 +75,27 @@ test('clients of node-redis', () => {
   assert.deepEqual(targetOf(createClient()), { ...plain, nodes: [{ host: '127.0.0.1', port: 6379 }] });
 });
 
+test('adapters of Valkey GLIDE clients', () => {
+  const adapter = (options: object, isCluster = false) => ({ options, isCluster, defineCommand() {} });
+  const addresses = [{ host: 'a' }, { host: 'b', port: 7000 }];
+  const nodes = [
+    { host: 'a', port: 6379 },
+    { host: 'b', port: 7000 },
+  ];
+  const credentials = { username: 'u', password: 'p' };
+  assert.deepEqual(
+    targetOf(adapter({ addresses: addresses.slice(1), databaseId: 2, useTLS: true, credentials })),
+    { ...plain, nodes: nodes.slice(1), db: 2, ...credentials, tls: {} },
+  );
+  assert.deepEqual(targetOf(adapter({ addresses }, true)), { ...plain, mode: 'cluster', nodes });
+  assert.equal(targetOf(adapter({ addresses })), undefined);
+  assert.equal(
+    targetOf(adapter({ addresses: [{}], credentials: { username: 'u', iamConfig: {} } })),
+    undefined,
+  );
+  assert.equal(targetOf(adapter({ addresses: [{}], useTLS: true, advancedConfiguration: {} })), undefined);
+});
+
 test('what cannot be told as plain data is not guessed, and never throws', () => {
   const hostile = new Proxy(
     {},
