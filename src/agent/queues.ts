@@ -93,7 +93,7 @@ export class Queues {
       leaderless: sidecar,
       onPolled,
       searchSteps: sidecar ? SIDECAR_STEPS : WORKER_STEPS,
-      inspect: () => inspectWorkers({ root: config.queues.hostRoot }),
+      inspect: inspectWorkers({ root: config.queues.hostRoot }),
       onError: (error) =>
         guard('queues', () => {
           throw error;

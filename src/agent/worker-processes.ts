@@ -1,82 +1,43 @@
-import { GrowthEstimator } from '../attribution/growth.ts';
 import type { PeerFigures } from '../host/peer-figures.ts';
 import { Peers, type PeersOptions } from '../host/peers.ts';
+import { monotonicMs } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import type { MetricName } from '../model/metrics.ts';
-import type { InspectWorkers } from '../queues/asynq/instance-reader.ts';
+import type { Inspect } from '../queues/asynq/instance-reader.ts';
 import type { WorkerProcess } from '../queues/asynq/workers.ts';
 import type { InstanceReading } from '../queues/system.ts';
+import { type TaskGrowth, WorkerGrowth } from './worker-growth.ts';
 
-/** Processes whose growth is followed. */
-const MAX_FOLLOWED = 50;
-/** A Go process holds up to twice what it needs until its next collection: less than this may be nothing but that. */
-const MIN_GROWTH_BYTES = 64 * 1024 * 1024;
-/** Time between two looks that counts at most, as after a Redis that was away. */
-const LONGEST_STEP_S = 60;
-
-interface Followed {
-  readonly estimator: GrowthEstimator;
-  /** Seconds that tasks of a type have been in flight, by queue and type. */
-  readonly secondsInFlight: Map<string, number>;
-  /** Of the process: one begun anew is another. */
-  readonly startedMs: number | undefined;
-  atMs: number;
+export interface InspectOptions extends PeersOptions {
+  /** Monotonic, ms. */
+  readonly now?: () => number;
 }
 
 /**
  * Reads the worker processes that a queue library tells of and that run on this machine, and tells which types of task their memory
- * grows with. The regression is the one of task.memory.retained, with seconds in flight in the place of finished runs, which nobody
- * outside the process knows, and resident memory in that of the heap.
+ * grows with.
+ *
+ * @returns makes a reader for each Redis; processes that are known to several of them are one
  */
-export function inspectWorkers(options: PeersOptions = {}): InspectWorkers {
-  const peers = new Peers(options);
-  const followed = new Map<string, Followed>();
-  return (workers, nowMs) => {
-    const figures = peers.read(workers, nowMs);
-    for (const key of followed.keys()) {
-      if (!workers.some((worker) => keyOf(worker) === key && figures.has(worker))) followed.delete(key);
-    }
-    return [...figures].flatMap(([worker, own]) => [
-      ...processReadings(worker, own),
-      ...growthReadings(worker, follow(followed, worker, own, nowMs)),
-    ]);
+export function inspectWorkers({ now = monotonicMs, ...options }: InspectOptions = {}): Inspect {
+  const growth = new WorkerGrowth(now);
+  let readers = 0;
+  return () => {
+    const reader = readers++;
+    const peers = new Peers(options);
+    return (workers) => {
+      const figures = [...peers.read(workers, now())];
+      growth.keep(reader, new Set(figures.map(([, { process }]) => process)));
+      return figures.flatMap(([worker, own]) => [
+        ...processReadings(worker, own),
+        ...growthReadings(worker, growth.see(reader, own.process, worker, own.memory)),
+      ]);
+    };
   };
 }
 
-function follow(
-  followed: Map<string, Followed>,
-  worker: WorkerProcess,
-  { memory }: PeerFigures,
-  nowMs: number,
-): GrowthEstimator | undefined {
-  const key = keyOf(worker);
-  let own = followed.get(key);
-  if (own === undefined || own.startedMs !== worker.startedMs) {
-    if (own === undefined && followed.size >= MAX_FOLLOWED) return undefined;
-    const estimator = new GrowthEstimator({ minGrowthBytes: MIN_GROWTH_BYTES });
-    own = { estimator, secondsInFlight: new Map(), startedMs: worker.startedMs, atMs: nowMs };
-    followed.set(key, own);
-  }
-  const step = Math.min(Math.max(0, nowMs - own.atMs) / 1000, LONGEST_STEP_S);
-  own.atMs = nowMs;
-  for (const { flight } of worker.running) {
-    const task = `${flight.queue}\n${flight.type}`;
-    own.secondsInFlight.set(task, (own.secondsInFlight.get(task) ?? 0) + step);
-  }
-  if (memory !== undefined) {
-    own.estimator.observe({
-      usedHeapAfterMajorGc: memory,
-      completedByTask: own.secondsInFlight,
-      inFlight: worker.running.length,
-      timeMs: nowMs,
-    });
-  }
-  return own.estimator;
-}
-
-function growthReadings(worker: WorkerProcess, estimator: GrowthEstimator | undefined): InstanceReading[] {
-  return [...(estimator?.estimates() ?? [])].flatMap(([task, { bytesPerRun, lower }]) => {
-    const [name = '', type = ''] = task.split('\n');
+function growthReadings(worker: WorkerProcess, growth: readonly TaskGrowth[]): InstanceReading[] {
+  return growth.flatMap(({ queue: name, type, estimate: { bytesPerRun, lower } }) => {
     const attributes = { ...attributesOf(worker), 'task.name': type };
     const queue = { prefix: worker.prefix, name };
     return [
@@ -111,8 +72,4 @@ function processReadings(worker: WorkerProcess, figures: PeerFigures): InstanceR
 
 function attributesOf({ host, pid }: WorkerProcess): Labels {
   return { 'host.name': host, 'process.pid': String(pid) };
-}
-
-function keyOf({ host, pid }: WorkerProcess): string {
-  return `${host}\n${pid}`;
 }

@@ -5,6 +5,8 @@ import { type FoundProcess, statFields, TICKS } from './peer-search.ts';
 
 /** What /proc says of another process. Bytes and seconds; what its rights or the kernel do not let us read is undefined. */
 export interface PeerFigures {
+  /** The same text for the same process, and no other has it. */
+  readonly process: string;
   readonly memory: number | undefined;
   readonly cpuUser: number | undefined;
   readonly cpuSystem: number | undefined;
@@ -36,6 +38,7 @@ export function readPeer(
   const io = files.text(`/proc/${id}/io`) ?? '';
   const kilobytes = numberIn(status, /^VmRSS:\s*(\d+) kB$/m);
   return {
+    process: `${id} ${startTicks}`,
     memory: kilobytes === undefined ? undefined : kilobytes * 1024,
     cpuUser: seconds(11),
     cpuSystem: seconds(12),

@@ -25,12 +25,13 @@ function world() {
     join(root, `/proc/${PID}/stat`),
     `${PID} (a) S 1 1 1 0 -1 4 1 0 0 0 250 50 0 0 20 0 9 0 100 1000 250`,
   );
-  const inspect = inspectWorkers({ root, hostname: 'h' });
   let nowMs = 1_700_000_100_000;
+  const inspect = inspectWorkers({ root, hostname: 'h', now: () => nowMs });
+  const readers = [inspect(), inspect()];
   return {
-    /** @returns value by metric and type */
-    poll(bytes: number, types: readonly string[]): Record<string, number> {
-      nowMs += POLL_MS;
+    /** @param redis the first or the second @returns value by metric and type */
+    poll(bytes: number, types: readonly string[], redis = 0, afterMs = POLL_MS): Record<string, number> {
+      nowMs += afterMs;
       writeFileSync(
         join(root, `/proc/${PID}/status`),
         `NSpid:\t${PID}\nVmRSS:\t${Math.round(bytes / 1024)} kB\n`,
@@ -48,7 +49,7 @@ function world() {
         })),
       };
       return Object.fromEntries(
-        inspect([worker], nowMs).map(({ metric, attributes, value }) => [
+        readers[redis]!([worker]).map(({ metric, attributes, value }) => [
           `${metric} ${attributes['task.name'] ?? ''}`.trim(),
           value,
         ]),
@@ -105,5 +106,26 @@ test('garbage, a cache that fills and growth at all times blame nobody', () => {
         assert.deepEqual(blamed, [], `shape ${at}, seed ${seed}, poll ${i}`);
       }
     }
+  }
+});
+
+test('a process with servers on two Redis instances has one memory: what grows for a task of one is not that of the other', () => {
+  for (const seed of [21, 22, 23]) {
+    const random = generator(seed);
+    const { poll } = world();
+    let kept = 200 * MB;
+    const named = new Set<string>();
+    for (let i = 0; i < 300; i++) {
+      const leaks = random() < 0.4;
+      // What the other Redis has in flight beside it is mostly there at the same times.
+      const beside = leaks ? random() < 0.8 : random() < 0.2;
+      for (const [redis, types] of [leaks ? ['report'] : [], beside ? ['mail'] : []].entries()) {
+        const readings = poll(kept + garbage(random), types, redis, POLL_MS / 2);
+        for (const key of Object.keys(readings))
+          if (key.startsWith('task.memory.growth ')) named.add(`${redis} ${key.split(' ')[1]}`);
+      }
+      if (leaks) kept += 2 * MB * (POLL_MS / 1000);
+    }
+    assert.deepEqual([...named], ['0 report'], `seed ${seed}`);
   }
 });

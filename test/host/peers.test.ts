@@ -77,6 +77,7 @@ test('a process of this host', () => {
   const { peers } = machine([{ id: 40, numbers: [40], uts: 'uts:[1]', net: 'net:[1]' }]);
   const figures = one(peers, 'node-1', 40);
   assert.deepEqual(figures, {
+    process: '40 100',
     memory: 1000 * 1024,
     cpuUser: 2.5,
     cpuSystem: 0.5,

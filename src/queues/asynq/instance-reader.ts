@@ -23,7 +23,7 @@ import { type WorkerProcess, workersOf } from './workers.ts';
 const MAX_COUNTED = 2000;
 
 /** Given the worker processes of a poll, reads what else is known of them (CPU, memory, …): it goes with the poll's readings. */
-export type InspectWorkers = (workers: readonly WorkerProcess[], nowMs: number) => readonly InstanceReading[];
+export type InspectWorkers = (workers: readonly WorkerProcess[]) => readonly InstanceReading[];
 
 /** Makes one for each Redis. */
 export type Inspect = () => InspectWorkers;
@@ -78,7 +78,7 @@ export class AsynqInstanceReader implements InstanceReader {
         ...servingReadings(this.#workers, prefix),
         ...flightReadings(this.#workers, prefix),
         ...lostReadings(this.#lost.tasks, prefix),
-        ...(inspect?.(this.#workers, nowMs) ?? []),
+        ...(inspect?.(this.#workers) ?? []),
       );
     }
     for (const { queue, type, count } of this.#givenUp.values()) {

@@ -35,7 +35,7 @@ export async function stage(t: TestContext): Promise<Stage> {
     redis.disconnect();
     await server.stop();
   });
-  const system = createAsynq({ inspect: () => inspectWorkers() });
+  const system = createAsynq({ inspect: inspectWorkers() });
   const watcher = watching(t, server.url, [system]);
   const start = (process: ServerProcess): ServerProcess => {
     workers.push(process);

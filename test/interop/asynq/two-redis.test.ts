@@ -29,7 +29,7 @@ async function instance(t: TestContext, system: AsynqSystem, registry: Registry)
 
 suite('two Redis instances with the same queue, type and task id', { skip: asynqMissing() }, () => {
   test('a worker that dies, and tasks that fail, are those of their own Redis', async (t) => {
-    const system = createAsynq({ inspect: () => inspectWorkers() });
+    const system = createAsynq({ inspect: inspectWorkers() });
     const registry = new Registry(Date.now(), { maxSeriesPerMetric: 2000 });
     const a = await instance(t, system, registry);
     const b = await instance(t, system, registry);
