@@ -6,9 +6,9 @@ import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { KNOWS_WAITING, threadClock } from '../../test/helpers/thread-clock.ts';
 import { median } from '../lib/stats.ts';
 import { report } from './report.js';
+import { KNOWS_WAITING, threadClock } from './thread-clock.ts';
 
 /** What a run knows of its own work: in units of about 1 ms, and in ms of CPU as the thread's clock has it. */
 interface Work {

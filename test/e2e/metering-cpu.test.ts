@@ -4,10 +4,8 @@ import { lastPoints, linesOf, runFixture } from '../fixtures/bullmq/run.ts';
 import { EXACT } from '../helpers/main-side.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 import { type RedisServer, startRedis } from '../helpers/redis.ts';
-import { KNOWS_WAITING } from '../helpers/thread-clock.ts';
 
-/** Where the system does not tell how long a thread waits for a CPU, that is part of what a task has spent, and not of its CPU time. */
-const LEAST_SHARE = KNOWS_WAITING ? 0.8 : 0.3;
+const LEAST_SHARE = 0.7;
 /** What BullMQ, the loop and busy neighbours on the machine may add to a run, s. */
 const SLACK = 0.1;
 const TASKS = ['light', 'heavy', 'blocks', 'waits', 'before-await'];
@@ -57,8 +55,9 @@ for (const mode of ['auto', 'sampled', 'sync', 'off'] as const) {
 
       test('the longest block of a run is the longest time without a break', () => {
         const block = (task: string): number => attribute(task, 'task.event_loop.block.duration') as number;
-        isAbout('blocks', block('blocks'), 0.06);
-        isAbout('heavy', block('heavy'), 0.008);
+        // By the clock, which goes on while the thread waits for a CPU.
+        assert.ok(block('blocks') >= 0.06, `${block('blocks')} s`);
+        assert.ok(block('heavy') >= 0.008, `${block('heavy')} s`);
       });
 
       test('the metric says the same, with its quality', () => {
@@ -72,9 +71,10 @@ for (const mode of ['auto', 'sampled', 'sync', 'off'] as const) {
     } else if (mode !== 'off') {
       test('only the part before the first await is counted, and said to be that', () => {
         for (const task of TASKS) assert.equal(attribute(task, 'task.cpu.quality'), 'sync_only');
-        isAbout('before-await', cpu('before-await'), 0.03);
+        // By the clock, which goes on while the thread waits for a CPU.
+        assert.ok(cpu('before-await') >= 0.03, `${cpu('before-await')} s`);
         for (const task of ['heavy', 'blocks', 'light']) {
-          assert.ok(cpu(task) < (0.7 * spent[task]!) / 1000, `${task}: ${cpu(task)} s`);
+          assert.ok(cpu(task) < (0.5 * spent[task]!) / 1000, `${task}: ${cpu(task)} s`);
         }
         if (mode !== 'sync') return;
         const [point] = lastPoints(sink, 'task.cpu.time', { 'task.name': 'before-await' });

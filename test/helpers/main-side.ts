@@ -5,7 +5,6 @@ import { monotonicMs } from '../../src/model/clock.ts';
 import { Sdk, type SdkOptions } from '../../src/sdk/sdk.ts';
 import { CpuMeter, type CpuMeterOptions } from '../../src/tasks/meters/cpu.ts';
 import { type RunInfo, Tasks, type TasksOptions } from '../../src/tasks/run.ts';
-import { threadClock } from './thread-clock.ts';
 
 export const EXACT: boolean = Number(process.versions.node.split('.')[0]) >= 24;
 
@@ -84,10 +83,4 @@ export function runInfo(over: Partial<RunInfo> = {}): RunInfo {
     ownSpan: false,
     ...over,
   };
-}
-
-/** Keeps the thread busy for `ms` of its CPU time, or of any where that cannot be told. */
-export function spin(ms: number): void {
-  const end = threadClock() + ms;
-  while (threadClock() < end);
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CURRENT, I32 } from '../../src/bridge/protocol.ts';
-import { EXACT, mainSide, runInfo, spin } from '../helpers/main-side.ts';
+import { EXACT, mainSide, runInfo } from '../helpers/main-side.ts';
+import { spin } from '../helpers/spin.ts';
 
 test('a handler that returns, resolves, throws or rejects does so as before', async () => {
   const { tasks, drain } = mainSide();
@@ -243,7 +244,7 @@ test('work that outlives its run is not charged to it', {
   cpu.start();
   let detached: Promise<void> | undefined;
   await tasks.run(runInfo, async () => {
-    detached = sleep(5).then(() => spin(30));
+    detached = sleep(5).then(() => void spin(30));
   });
   await detached;
   await tasks.run(

@@ -172,21 +172,33 @@ export class NetworkMeter {
   /** Comes while the request is made, in the caller's context and before anything of it is written. */
   #beginHttp(request: AnyRequest): void {
     const named = this.#serverOfHttp(request);
-    const exchange = this.#begin(
+    this.#begin(
       request,
-      named ?? this.#traffic.origin(`${request.protocol}//${hostOf(request)}`),
+      named ?? this.#traffic.origin(`${request.protocol}//${bracketed(request.host)}`),
       false,
     );
-    request.once('socket', (socket: Socket) =>
-      this.#guard(() => {
-        this.#connections.attach(exchange, socket);
-        if (named === undefined) this.#locate(exchange, request.host, socket);
-      }),
-    );
-    request.once('timeout', () => {
-      exchange.timedOut = exchange.status === 0;
-    });
-    request.once('close', () => this.#guard(() => this.#endHttp(request, exchange)));
+    request.on('socket', named === undefined ? this.#onSocketOfUnnamed : this.#onSocket);
+    request.on('timeout', onTimeout);
+    request.on('close', this.#onClose);
+  }
+
+  // Listeners are the same functions for all requests, as closures of each, and `once`, cost a microsecond more. They come once all the same.
+  readonly #onSocket = this.#listener((request, socket: Socket) => this.#attach(request, socket));
+  readonly #onSocketOfUnnamed = this.#listener((request, socket: Socket) => {
+    this.#attach(request, socket);
+    this.#locate(request[EXCHANGE]!, request.host, socket);
+  });
+  readonly #onClose = this.#listener((request) => this.#endHttp(request, request[EXCHANGE]!));
+
+  #listener<T>(call: (request: AnyRequest, what: T) => void): (this: unknown, what: T) => void {
+    const onError = (error: unknown): void => this.#options.onError(error);
+    return function (this: unknown, what) {
+      try {
+        call(this as AnyRequest, what);
+      } catch (error) {
+        onError(error);
+      }
+    };
   }
 
   /** Undefined where the header, which alone has the port, names another host: the application's, or that of CONNECT (Node.js 26). */
@@ -194,9 +206,10 @@ export class NetworkMeter {
     const { protocol, socketPath } = request as ClientRequest & { socketPath?: string };
     if (typeof socketPath === 'string') return this.#traffic.server(socketPath, undefined);
     const header = request.getHeader('host');
-    const host = hostOf(request);
-    const isOwn = typeof header === 'string' && (header === host || header.startsWith(`${host}:`));
-    return isOwn ? this.#traffic.origin(`${protocol}//${header}`) : undefined;
+    if (typeof header !== 'string') return undefined;
+    const host = bracketed(request.host);
+    const isOwn = header.startsWith(host) && (header.length === host.length || header[host.length] === ':');
+    return isOwn ? this.#traffic.named(protocol, header) : undefined;
   }
 
   #locate(exchange: Exchange, host: string, socket: Socket): void {
@@ -252,8 +265,13 @@ export class NetworkMeter {
   }
 }
 
-function hostOf({ host }: ClientRequest): string {
+function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
+}
+
+function onTimeout(this: unknown): void {
+  const exchange = (this as Request)[EXCHANGE]!;
+  exchange.timedOut = exchange.status === 0;
 }
 
 /** Whether the connection ends because of the caller: neither has the other side closed it, nor is there an error of it. */

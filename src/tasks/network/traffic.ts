@@ -39,6 +39,8 @@ export class TrafficTable {
   readonly #maxServers: number;
   readonly #servers = new Map<string, Server>();
   readonly #origins = new Map<string, Server>();
+  /** By protocol and Host header: joining them for one map costs more. */
+  readonly #named = new Map<string, Map<string, Server>>();
   readonly #traffic = new Map<number, Traffic>();
   readonly #changed: Traffic[] = [];
   readonly #untold: Server[] = [];
@@ -72,6 +74,22 @@ export class TrafficTable {
     const server = this.server(url?.hostname.replace(/^\[|\]$/g, '') || 'unknown', port);
     if (this.#origins.size >= MAX_ORIGINS) this.#origins.clear();
     this.#origins.set(origin, server);
+    return server;
+  }
+
+  /** @param protocol such as `https:`, @param host as in a Host header */
+  named(protocol: string, host: string): Server {
+    let servers = this.#named.get(protocol);
+    if (servers === undefined) {
+      servers = new Map();
+      this.#named.set(protocol, servers);
+    }
+    let server = servers.get(host);
+    if (server === undefined) {
+      server = this.origin(`${protocol}//${host}`);
+      if (servers.size >= MAX_ORIGINS) servers.clear();
+      servers.set(host, server);
+    }
     return server;
   }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { AGENT, F64, I32 } from '../../../src/bridge/protocol.ts';
 import { Tally } from '../../../src/tasks/tally.ts';
-import { mainSide, runInfo, spin } from '../../helpers/main-side.ts';
+import { mainSide, runInfo } from '../../helpers/main-side.ts';
+import { spin } from '../../helpers/spin.ts';
 
 const globals = globalThis as { [key: symbol]: (() => void) | undefined };
 /** What the agent does by an interrupt. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ThreadAccount } from '../../../src/tasks/meters/thread-account.ts';
-import { spin } from '../../helpers/main-side.ts';
+import { spin } from '../../helpers/spin.ts';
 
 const SCHEDSTAT = '/proc/thread-self/schedstat';
 const HAS_SCHEDSTAT = existsSync(SCHEDSTAT);
