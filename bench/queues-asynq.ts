@@ -13,22 +13,9 @@ import { type RedisServer, startRedis } from '../test/helpers/redis.ts';
 import type { BenchOptions } from './lib/bench.ts';
 import type { Measured } from './lib/figure.ts';
 import { quantile, spread } from './lib/stats.ts';
+import { fillAsynq } from './queues/fill.ts';
 
 const METRIC = 'asynq_exporter_redis_cpu_ratio';
-/** In Redis itself: a million round trips would take longer than the benchmark. Each task has a payload of 100 bytes. */
-const FILL = `
-local body = string.rep('x', 160)
-for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
-  local id = 'task-' .. i
-  redis.call('HSET', KEYS[1] .. 't:' .. id, 'msg', body, 'state', ARGV[3], 'pending_since', ARGV[4])
-  if ARGV[3] == 'pending' then redis.call('LPUSH', KEYS[1] .. 'pending', id)
-  else
-    local group = 'user-' .. (i % 100000)
-    redis.call('SADD', KEYS[1] .. 'groups', group)
-    redis.call('ZADD', KEYS[1] .. 'g:' .. group, i, id)
-  end
-end`;
-const BATCH = 10_000;
 const INTERVAL_MS = 1000;
 
 /** Where the million tasks are: ready, in one queue or in many, or in groups of 100,000 users that wait to be put together (of as many as there are tasks, with fewer). */
@@ -56,7 +43,7 @@ export async function asynqExporterRatio(
     const redis = new Redis(server.url);
     try {
       options.progress(`${METRIC}: ${tasks} tasks ${name}`);
-      for (let i = 0; i < queues; i++) await fill(redis, `q${i}`, tasks / queues, state);
+      for (let i = 0; i < queues; i++) await fillAsynq(redis, `q${i}`, tasks / queues, state);
       const { ratios, exporterUs, pollUs } = await compare(server, redis, options);
       measured.push({
         case: `asynq: ${tasks} tasks ${name}`,
@@ -76,17 +63,6 @@ export async function asynqExporterRatio(
     }
   }
   return { measured, notes };
-}
-
-async function fill(redis: Redis, queue: string, tasks: number, state: string): Promise<void> {
-  await redis.sadd('asynq:queues', queue);
-  // As of a queue that has been worked on: other programs read these, too.
-  const day = new Date().toISOString().slice(0, 10);
-  const counters = ['processed', 'failed', `processed:${day}`, `failed:${day}`];
-  await redis.mset(counters.flatMap((name) => [`asynq:{${queue}}:${name}`, 1000]));
-  const since = `${Date.now()}000000`;
-  for (let from = 1; from <= tasks; from += BATCH)
-    await redis.eval(FILL, 1, `asynq:{${queue}}:`, from, Math.min(tasks, from + BATCH - 1), state, since);
 }
 
 /** Rounds of both in turn, with as many of each as take Redis some hundredth of a second at least. */

@@ -3,7 +3,7 @@ import { startRedis } from '../../test/helpers/redis.ts';
 import type { BenchOptions } from '../lib/bench.ts';
 import type { Measured } from '../lib/figure.ts';
 import { median, ratios, spread } from '../lib/stats.ts';
-import { fill } from './fill.ts';
+import { fillAsynq, fillBullmq } from './fill.ts';
 import { startWatch, type Watch } from './watch.ts';
 
 const SMALL = 10;
@@ -17,11 +17,14 @@ interface Watched {
   stop(): Promise<void>;
 }
 
-async function watched(queues: readonly string[], tasks: number): Promise<Watched> {
+const FILLS = { bullmq: fillBullmq, asynq: fillAsynq } as const;
+type System = keyof typeof FILLS;
+
+async function watched(system: System, queues: readonly string[], tasks: number): Promise<Watched> {
   const server = await startRedis();
   const redis = new Redis(server.url);
-  for (const queue of queues) await fill(redis, queue, tasks);
-  const watch = await startWatch({ url: server.url, systems: ['bullmq'], queues });
+  for (const queue of queues) await FILLS[system](redis, queue, tasks);
+  const watch = await startWatch({ url: server.url, systems: [system], queues });
   return {
     redis,
     watch,
@@ -46,18 +49,24 @@ async function redisCpu({ redis, watch }: Watched, polls: number): Promise<numbe
 }
 
 /** Redis's CPU a poll of one queue of 1,000,000 tasks against one of 10; and of 100 queues against 10. */
-export async function measureGrowth({ quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
+export async function measureGrowth(options: BenchOptions): Promise<Measured[]> {
+  return [...(await growthOf('bullmq', options)), ...(await growthOf('asynq', options))];
+}
+
+async function growthOf(system: System, { quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
   const large = quick ? 100_000 : 1_000_000;
   const n = rounds ?? (quick ? 3 : 15);
   const polls = quick ? 100 : POLLS;
-  progress(`queues, cost: ${large} tasks are made`);
-  const few = await watched(['q'], SMALL);
-  const many = await watched(['q'], large);
+  progress(`queues, cost: ${large} tasks of ${system} are made`);
+  const few = await watched(system, ['q'], SMALL);
+  const many = await watched(system, ['q'], large);
   const ten = await watched(
+    system,
     Array.from({ length: 10 }, (_, i) => `q${i}`),
     SMALL,
   );
   const hundred = await watched(
+    system,
     Array.from({ length: 100 }, (_, i) => `q${i}`),
     SMALL,
   );
@@ -66,7 +75,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
     for (const each of all) await redisCpu(each, 20);
     const costs = all.map((): number[] => []);
     for (let round = 0; round < n; round++) {
-      progress(`queues, cost: round ${round + 1} of ${n}`);
+      progress(`queues, cost: ${system}, round ${round + 1} of ${n}`);
       for (const [at, each] of all.entries())
         costs[at]!.push(await redisCpu(each, at < 2 ? polls : Math.ceil(polls / 4)));
     }
@@ -76,7 +85,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
     const linear = (hundreds - one) / 99 / ((tens - one) / 9);
     return [
       {
-        case: `bullmq: ${large} tasks over ${SMALL}`,
+        case: `${system}: ${large} tasks over ${SMALL}`,
         metric: 'redis_cpu_growth_1e6_over_10',
         unit: 'ratio',
         value: median(growth),
@@ -85,7 +94,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
         goal: { value: 1.2, better: 'lower' },
       },
       {
-        case: 'bullmq: one queue of 10 tasks',
+        case: `${system}: one queue of 10 tasks`,
         metric: 'redis_cpu_per_poll_ms',
         unit: 'ms',
         value: median(costs[0]!),
@@ -93,7 +102,7 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
         n,
       },
       {
-        case: 'bullmq: a queue of 100 over one of 10',
+        case: `${system}: a queue of 100 over one of 10`,
         metric: 'redis_cpu_per_queue_growth',
         unit: 'ratio',
         value: linear,
@@ -107,11 +116,15 @@ export async function measureGrowth({ quick, rounds, progress }: BenchOptions): 
 }
 
 /** CPU of this process for one poll of 1,000 queues, all series set. */
-export async function measureMany({ quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
+export async function measureMany(options: BenchOptions): Promise<Measured[]> {
+  return [...(await manyOf('bullmq', options)), ...(await manyOf('asynq', options))];
+}
+
+async function manyOf(system: System, { quick, rounds, progress }: BenchOptions): Promise<Measured[]> {
   const n = rounds ?? (quick ? 5 : 30);
-  progress(`queues, many: ${QUEUES} queues, ${n} polls`);
+  progress(`queues, many: ${QUEUES} queues of ${system}, ${n} polls`);
   const names = Array.from({ length: QUEUES }, (_, i) => `q${i}`);
-  const each = await watched(names, SMALL);
+  const each = await watched(system, names, SMALL);
   try {
     // All turns, so that every series is there.
     for (let i = 0; i < 8; i++) await each.watch.poll();
@@ -126,7 +139,7 @@ export async function measureMany({ quick, rounds, progress }: BenchOptions): Pr
       times.push(performance.now() - began);
     }
     const sent = each.watch.commands.at(-1)!.length / QUEUES;
-    const one = { case: `bullmq: ${QUEUES} queues`, n };
+    const one = { case: `${system}: ${QUEUES} queues`, n };
     return [
       {
         ...one,

@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import BeeQueue from 'bee-queue';
 import Bull from 'bull';
 import { Queue, Worker } from 'bullmq';
 import { Queue as Queue5, Worker as Worker5 } from 'bullmq5';
 import { Queue as ResqueQueue } from 'node-resque';
 import type { Command } from '../../src/queues/system.ts';
+import { Asynq } from '../../test/helpers/asynq.ts';
+import { asynqMissing } from '../../test/helpers/go-programs.ts';
 import { type RedisServer, startRedis } from '../../test/helpers/redis.ts';
 import type { BenchOptions } from '../lib/bench.ts';
 import type { Measured } from '../lib/figure.ts';
@@ -131,6 +134,52 @@ async function resque(server: RedisServer): Promise<Subject> {
   };
 }
 
+/** A worker with two tasks that do not end, so that what comes later waits; where there is no Go there is none. */
+async function asynq(server: RedisServer): Promise<Subject | undefined> {
+  if (asynqMissing()) return undefined;
+  const programs = await Asynq.on(server);
+  const worker = programs.worker('-concurrency', '2', '-queues', 'go=1', '-retry-delay', '1h');
+  const queue = 'go';
+  const inspected = async () => (await programs.inspect()).queues.find(({ Queue }) => Queue === queue);
+  await programs.enqueue(
+    { type: 'ok', queue, retention: FAR_MS, times: 3 },
+    { type: 'fail:mail', queue, times: 2 },
+    { type: 'archive:pdf', queue },
+  );
+  const ended = async () => {
+    const { Completed = 0, Retry = 0, Archived = 0 } = (await inspected()) ?? {};
+    return Completed + Retry + Archived === 6;
+  };
+  while (!(await ended())) await delay(200);
+  await programs.enqueue({ type: 'stubborn:report', queue, payload: { ms: FAR_MS }, times: 2 });
+  while ((await inspected())?.Active !== 2) await delay(200);
+  return {
+    system: 'asynq',
+    queue,
+    keys: 'asynq:{go}:',
+    async act(round) {
+      await programs.enqueue(
+        { type: 'ok', queue, times: 1 + (round % 5) },
+        { type: 'ok', queue, processIn: FAR_MS },
+        { type: 'ok', queue, group: `g${round % 3}` },
+      );
+    },
+    async inspect() {
+      const { Pending, Active, Scheduled, Retry, Archived, Completed, Aggregating } = (await inspected())!;
+      return {
+        ready: Pending,
+        active: Active,
+        scheduled: Scheduled,
+        retry: Retry,
+        dead: Archived,
+        completed: Completed,
+        aggregating: Aggregating,
+      };
+    },
+    close: async () => void (await worker.stop('SIGKILL')),
+  };
+}
+
 /** Which library a queue belongs to is asked when it is found, not at every poll. */
 function isSearch([name, key, first]: Command): boolean {
   return (name === 'EXISTS' && String(key).endsWith(':events')) || (name === 'HMGET' && first === 'version');
@@ -146,6 +195,7 @@ export async function measureTruth({ quick, rounds, progress }: BenchOptions): P
     bull(server),
     bee(server),
     await resque(server),
+    ...[await asynq(server)].filter((subject) => subject !== undefined),
   ];
   const watch = await startWatch({
     url: server.url,

@@ -182,7 +182,7 @@ export const QUEUE_WORKER_METRICS = {
     optional,
     description: 'Tasks of a type among the newest 20 that wait for a retry, or are dead.',
     quality:
-      'A sample, taken when there are more of them than before, one queue in a poll. Of retries, those that are due last.',
+      'A sample, taken when there are more of them than before, one to three tasks a poll. Of retries, those that are due last.',
   },
   'queue.failures.errors': {
     kind: 'gauge',

@@ -3,7 +3,6 @@ import type { Labels } from '../../model/labels.ts';
 import type { InstanceReader, InstanceReading, Poll } from '../system.ts';
 import { together } from '../together.ts';
 import { givenUp, isTimed } from './deadlines.ts';
-import { Failures } from './failures.ts';
 import { Fleet } from './fleet.ts';
 import {
   flightReadings,
@@ -36,13 +35,12 @@ export interface InstanceReaderOptions {
   readonly inspect?: InspectWorkers | undefined;
 }
 
-/** Reads servers, the tasks in their hands, schedulers, and what the newest failures are. */
+/** Reads servers, the tasks in their hands, and schedulers. */
 export class AsynqInstanceReader implements InstanceReader {
   readonly #options: InstanceReaderOptions;
   readonly #fleet: Fleet;
   readonly #lost: LostTasks;
   readonly #schedulers: Schedulers;
-  readonly #failures: Failures;
   readonly #givenUp = new Map<string, { queue: string; type: string; count: number }>();
   #workers: readonly WorkerProcess[] = [];
   #nowMs = 0;
@@ -52,18 +50,12 @@ export class AsynqInstanceReader implements InstanceReader {
     this.#fleet = new Fleet(options.prefix, options.names);
     this.#lost = new LostTasks(options.prefix);
     this.#schedulers = new Schedulers(options.prefix);
-    this.#failures = new Failures(options.prefix, options.names);
   }
 
   *poll(nowMs: number): Poll<readonly InstanceReading[]> {
     const { prefix, names, inspect } = this.#options;
     this.#nowMs = nowMs;
-    const served = this.#fleet.servers.flatMap(({ info }) => [...info.queues.keys()]);
-    const [changes] = yield* together([
-      this.#fleet.poll(nowMs),
-      this.#schedulers.poll(nowMs),
-      this.#failures.poll(new Set(served)),
-    ]);
+    const [changes] = yield* together([this.#fleet.poll(nowMs), this.#schedulers.poll(nowMs)]);
     const readings: InstanceReading[] = [];
     if (changes !== undefined) {
       const { servers } = this.#fleet;
@@ -92,7 +84,6 @@ export class AsynqInstanceReader implements InstanceReader {
     }
     const { entries } = this.#schedulers;
     if (entries !== undefined) readings.push(...scheduleReadings(entries, (type) => names.of(type), nowMs));
-    readings.push(...this.#failures.readings());
     return readings;
   }
 

@@ -1,5 +1,6 @@
 import { elements, integer, text } from '../reply.ts';
 import type { Command, Poll, QueueReader, QueueRef, Reading, Reply } from '../system.ts';
+import { Failures } from './failures.ts';
 import { Groups } from './groups.ts';
 import { queueKey } from './keys.ts';
 import { PendingTail } from './pending-tail.ts';
@@ -22,6 +23,9 @@ export class AsynqQueueReader implements QueueReader {
   readonly #queue: QueueRef;
   readonly #tail: PendingTail;
   readonly #groups: Groups;
+  readonly #failures: Failures;
+  /** What uses the commands that a poll has left, in turns. */
+  readonly #spare: [Groups | Failures, Groups | Failures];
   readonly #due: Readonly<Record<'scheduled' | 'retry', SlowFigure>>;
   readonly #others: Readonly<Record<'archived' | 'groups' | 'completed', SlowFigure>>;
   /** All of them, the one read longest ago first. */
@@ -39,6 +43,8 @@ export class AsynqQueueReader implements QueueReader {
     this.#queue = queue;
     this.#tail = new PendingTail(queue);
     this.#groups = new Groups(queue);
+    this.#failures = new Failures(queue);
+    this.#spare = [this.#groups, this.#failures];
     this.#due = { scheduled: head(queue, 'scheduled'), retry: head(queue, 'retry') };
     this.#others = {
       archived: card(queue, 'archived'),
@@ -72,17 +78,14 @@ export class AsynqQueueReader implements QueueReader {
     const empty = !counted && [pending, active, scheduled, retry].every((size) => size === 0);
     this.#isActive = (integer(active) ?? 0) > 0;
 
-    const first: Command[] = empty ? [['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]] : [];
-    if (this.#isActive && this.#isOld !== true && !isEarly) first.push(lease);
-    const left = LIMIT - SIZES - (isEarly ? 1 : 0) - first.length;
-    const ids = this.#tail.read(tail, Math.min(TIMES, left - this.#groups.commands(1).length));
-    const sizes = this.#groups.commands(left - ids.length);
-    const more = [...first, ...ids.map((id) => this.#tail.ask(id)), ...sizes];
-    const replies = more.length === 0 ? [] : yield more;
-    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[first.length + i]);
-    this.#groups.take(replies.slice(first.length + ids.length));
-    if (empty && replies[0] === 0) return [];
-    const orphaned = isEarly ? early : first.length > 0 ? replies[0] : undefined;
+    this.#failures.sized('retry', integer(retry));
+    this.#failures.sized('archived', this.#others.archived.value());
+    const isLate = this.#isActive && this.#isOld !== true && !isEarly;
+    const first: Command[] = isLate ? [lease] : [];
+    if (empty) first.push(['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]);
+    const [answer] = yield* this.#secondRound(first, tail, isEarly ? LIMIT - SIZES - 1 : LIMIT - SIZES);
+    if (empty && answer === 0) return [];
+    const orphaned = isEarly ? early : isLate ? answer : undefined;
 
     const readings: Reading[] = [];
     const put = (
@@ -116,7 +119,30 @@ export class AsynqQueueReader implements QueueReader {
       'queue.paused',
       texts instanceof Error || texts === undefined ? undefined : text(paused) === undefined ? 0 : 1,
     );
-    return readings;
+    return [...readings, ...this.#failures.readings()];
+  }
+
+  /**
+   * Asks for what the first round has shown to be needed, for times at the end of the list, and with what is left for groups and failures.
+   *
+   * @returns the answers to `first`
+   */
+  *#secondRound(first: readonly Command[], tail: Reply | undefined, limit: number): Poll<readonly Reply[]> {
+    const left = limit - first.length;
+    const wanted = this.#spare.filter((each) => each.commands(1).length > 0).length;
+    const ids = this.#tail.read(tail, Math.min(TIMES, Math.max(1, left - wanted)));
+    this.#spare.reverse();
+    const [one, other] = this.#spare;
+    const ones = one.commands(left - ids.length);
+    const others = other.commands(left - ids.length - ones.length);
+    const commands = [...first, ...ids.map((id) => this.#tail.ask(id)), ...ones, ...others];
+    if (commands.length === 0) return [];
+    const replies = yield commands;
+    const from = first.length + ids.length;
+    for (const [i, id] of ids.entries()) this.#tail.answer(id, replies[first.length + i]);
+    one.take(replies.slice(from, from + ones.length));
+    other.take(replies.slice(from + ones.length));
+    return replies;
   }
 
   /** `paused` and the counters: the totals, and those of the day unless totals have been seen. Before either is, the latter are tried now and then. */

@@ -250,12 +250,19 @@ test('only reads', async () => {
   await beat(redis, 'a', { now, tasks: { t: { type: 'x', queue: 'q' } } });
   await redis.zadd('asynq:{q}:archived', now, 'dead');
   const commands: Command[] = [];
+  await redis.hset('asynq:{q}:t:dead', 'msg', 'x');
+  await redis.sadd('asynq:{q}:groups', 'g');
+  await redis.lpush('asynq:{q}:pending', 'p');
   const { poll } = instance();
-  for (let i = 0; i < 3; i++) await poll(now, commands);
+  const reader = createAsynq().reader({ prefix: 'asynq', name: 'q' });
+  for (let i = 0; i < 10; i++) {
+    await poll(now, commands);
+    await converse(redis, reader.poll(now * 1000), commands);
+  }
   const used = new Set(commands.map(([name]) => name));
   for (const name of used) {
     const [[, , flags]] = (await redis.call('COMMAND', 'INFO', name)) as [[string, number, string[]]];
     assert.ok(flags.includes('readonly') && !flags.includes('write'), name);
   }
-  assert.ok(used.size >= 7);
+  assert.ok(used.size >= 14, `${[...used]}`);
 });

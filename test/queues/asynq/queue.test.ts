@@ -177,6 +177,62 @@ test('where there are more groups their tasks are estimated by a sample, and tha
   assert.ok(Math.abs(last['queue.groups.tasks']! - tasks) < 400 * 3, `${last['queue.groups.tasks']}`);
 });
 
+/** A TaskMessage: its type and its error. */
+function failed(type: string, error: string): Buffer {
+  const field = (id: number, value: string) => [(id << 3) | 2, value.length, ...Buffer.from(value)];
+  return Buffer.from([...field(1, type), ...field(7, error)]);
+}
+
+async function dead(id: string, died: number, message: Buffer): Promise<void> {
+  await redis.sadd('asynq:queues', 'q');
+  await redis.zadd('asynq:{q}:archived', died, id);
+  await redis.hset(`asynq:{q}:t:${id}`, 'msg', message);
+}
+
+test('the newest failures are sampled with the commands that polls have left, each message once', async () => {
+  for (let i = 0; i < 30; i++)
+    await dead(`t${i}`, i, failed(i % 4 === 0 ? 'pdf' : 'mail', i % 4 === 0 ? 'no font' : `no user ${i}`));
+  await redis.hset('asynq:{q}:t:t29', 'msg', Buffer.alloc(70_000));
+  await groups([3, 1]);
+  await redis.lpush('asynq:{q}:active', 'a');
+  const { poll } = queue();
+  const sent: Command[][] = [];
+  let last: Record<string, number> = {};
+  const polls = async (n: number) => {
+    for (let i = 0; i < n; i++) {
+      const commands: Command[] = [];
+      last = await poll(NOW, commands);
+      sent.push(commands);
+    }
+  };
+  await polls(40);
+  assert.ok(sent.every((commands) => commands.length <= 10));
+  // Of t10 to t29; the last is too large to be read.
+  assert.deepEqual(
+    [last['task.failures.sampled dead pdf'], last['task.failures.sampled dead mail']],
+    [5, 14],
+  );
+  assert.equal(last['queue.failures.errors dead'], 2);
+  assert.equal(last['queue.depth aggregating'], 4, 'groups have their turn, too');
+
+  await dead('t30', 30, failed('pdf', 'no font'));
+  sent.splice(0);
+  await polls(20);
+  assert.deepEqual(
+    [last['task.failures.sampled dead pdf'], last['task.failures.sampled dead mail']],
+    [6, 13],
+  );
+  const read = sent.flat().filter(([name, , field]) => name === 'HGET' && field === 'msg');
+  assert.deepEqual(
+    read.map(([, key]) => key),
+    ['asynq:{q}:t:t30'],
+  );
+
+  await redis.del('asynq:{q}:archived');
+  await polls(ALL_TURNS);
+  assert.ok(!('queue.failures.errors dead' in last));
+});
+
 test('a queue in which nothing is new costs one round trip', async () => {
   await pending({ a: NOW - 5000, b: NOW });
   await redis.lpush('asynq:{q}:active', 'c');
