@@ -11,7 +11,7 @@ import { Neighbours } from './lib/machine.ts';
 const PARTS: Readonly<Record<string, (options: BenchOptions) => Promise<Measurements>>> = {
   exact: (options) => unlessOld(() => measureCpu('exact', options)),
   sampled: (options) => measureCpu('sampled', options),
-  hops: (options) => unlessOld(async () => ({ figures: [await measureHops(options)], notes: [] })),
+  hops: (options) => unlessOld(async () => ({ figures: await measureHops(options), notes: [] })),
   network: measureNetwork,
   handles: measureHandles,
   leak: measureLeaks,

@@ -4,32 +4,82 @@ import { startFixture } from '../lib/child.ts';
 import type { Measured } from '../lib/figure.ts';
 import { workerOptions } from './cpu.ts';
 
-/** What exact metering adds to an await that another run follows: least of the rounds with it less least without. */
-export async function measureHops(options: BenchOptions): Promise<Measured> {
+const MODES = ['off', 'off again', 'exact'] as const;
+/** CPU time of a run, µs: the least of all rounds, which what others do makes dearer, never cheaper. */
+type Least = Record<(typeof MODES)[number], number>;
+
+/** Awaits of a run that does nothing else, and of one that works for a millisecond. */
+const [HOPS, HOPS_OF_WORK] = [100, 50];
+
+/** What exact metering adds to an await that another run follows, and to a run of a millisecond. */
+export async function measureHops(options: BenchOptions): Promise<Measured[]> {
   const sink = await startSink();
-  const processes = options.quick ? 1 : 3;
-  const least = { off: Number.POSITIVE_INFINITY, exact: Number.POSITIVE_INFINITY };
+  const n = options.quick ? 1 : (options.rounds ?? 3);
+  const nothing = 'await null, concurrency 50';
+  const works = `1 ms in ${HOPS_OF_WORK} awaits, concurrency 50`;
   try {
-    for (let i = 0; i < processes; i++) {
-      for (const mode of ['off', 'exact'] as const) {
-        options.progress(`attribution: cost of a hop, ${mode}`);
-        const { nodeArgs, env } = workerOptions(mode, options, sink.url);
-        const rounds = { BENCH_ROUNDS: options.quick ? '8' : '20', OTEL_TRACES_EXPORTER: 'none' };
-        const child = startFixture('hops.ts', { nodeArgs, env: { ...env, ...rounds } });
-        await child.exited();
-        const times = child.reports.filter(({ event }) => event === 'round').map(({ ns }) => Number(ns));
-        least[mode] = Math.min(least[mode], ...times);
-      }
-    }
+    const hops = await measure(nothing, { BENCH_HOPS: String(HOPS) }, n, options, sink.url);
+    const runs = await measure(
+      works,
+      { BENCH_HOPS: String(HOPS_OF_WORK), BENCH_WORK: '1' },
+      n,
+      options,
+      sink.url,
+    );
+    const nsOf = (us: number): number => ((us - hops.off) * 1000) / HOPS;
+    const shareOf = (us: number): number => us / runs.off - 1;
+    return [
+      figureOf(nothing, 'hop_cost_ns', 'ns', 110, n, hops, nsOf),
+      figureOf(works, 'run_cost_share', 'ratio', 0.02, n, runs, shareOf),
+    ];
   } finally {
     await sink.down();
   }
+}
+
+async function measure(
+  what: string,
+  load: Readonly<Record<string, string>>,
+  processes: number,
+  options: BenchOptions,
+  endpoint: string,
+): Promise<Least> {
+  const least: Least = {
+    off: Number.POSITIVE_INFINITY,
+    'off again': Number.POSITIVE_INFINITY,
+    exact: Number.POSITIVE_INFINITY,
+  };
+  for (let i = 0; i < processes; i++) {
+    for (const mode of MODES) {
+      options.progress(`attribution: ${what}, ${mode}`);
+      const { nodeArgs, env } = workerOptions(mode === 'exact' ? mode : 'off', options, endpoint);
+      const rounds = { BENCH_ROUNDS: options.quick ? '8' : '20', OTEL_TRACES_EXPORTER: 'none' };
+      const child = startFixture('hops.ts', { nodeArgs, env: { ...env, ...load, ...rounds } });
+      await child.exited();
+      const times = child.reports.filter(({ event }) => event === 'round').map(({ us }) => Number(us));
+      least[mode] = Math.min(least[mode], ...times);
+    }
+  }
+  return least;
+}
+
+function figureOf(
+  what: string,
+  metric: string,
+  unit: string,
+  goal: number,
+  n: number,
+  least: Least,
+  added: (us: number) => number,
+): Measured {
+  const again = Math.abs(added(least['off again']));
   return {
-    case: 'await null, concurrency 50',
-    metric: 'hop_cost_ns',
-    unit: 'ns',
-    value: least.exact - least.off,
-    n: processes,
-    goal: { value: 110, better: 'lower' },
+    case: what,
+    metric,
+    unit,
+    value: added(least.exact),
+    n,
+    goal: { value: goal, better: 'lower' },
+    control: { value: added(least['off again']), spread: [-again, again] },
   };
 }
