@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { EventFile } from './bridge/event-file.ts';
+import { exposeGcShare } from './bridge/gc-share.ts';
 import { exposeHeapFigures } from './bridge/heap-figures.ts';
 import { oldSpaceLimit } from './bridge/heap-limit.ts';
 import { startHeartbeat } from './bridge/heartbeat.ts';
@@ -171,6 +172,7 @@ function instrument(
   });
   const hideSlot = exposeSlot();
   const hideHeap = exposeHeapFigures(shared);
+  const hideGc = exposeGcShare();
   const forgetExit = flushAtExit({
     flush: ({ kind, code }) => {
       tellEnd(shared, END[kind], code);
@@ -194,6 +196,7 @@ function instrument(
       forgetExit();
       hideSlot();
       hideHeap();
+      hideGc();
       stopHeartbeat();
       cpu.stop();
       network?.check();

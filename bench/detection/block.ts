@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BlockClass } from '../../src/agent/blocks/classify.ts';
 import { startRedis } from '../../test/helpers/redis.ts';
 import type { BenchOptions } from '../lib/bench.ts';
 import { startFixture } from '../lib/child.ts';
@@ -10,8 +11,20 @@ import { makeSnapshot } from '../lib/snapshot.ts';
 import { quantile, spread } from '../lib/stats.ts';
 import { SPANS, variants } from '../lib/variants.ts';
 
-/** Ways to block, see bench/workers/block.js. */
-const WAYS = ['spin', 'microtasks', 'regex', 'spawnSync', 'pbkdf2Sync', 'Atomics.wait', 'JSON.parse'];
+/** Ways to block, see bench/workers/block.js, and the class of the block that its alert is to tell. */
+const WAYS = {
+  spin: 'code',
+  microtasks: 'code',
+  regex: 'code',
+  'Atomics.wait': 'code',
+  spawnSync: 'child_process',
+  execSync: 'child_process',
+  pbkdf2Sync: 'native',
+  scryptSync: 'native',
+  'JSON.parse': 'native',
+  gc: 'gc',
+} as const satisfies Record<string, BlockClass>;
+type Way = keyof typeof WAYS;
 const BLOCK_MS = 2200;
 const SETTLE_MS = 2000;
 const THRESHOLD_S = 1;
@@ -21,26 +34,44 @@ const GRACE_MS = 2000;
 /** What the worker is given of the machine. */
 interface Share {
   readonly name: string;
-  readonly ways: readonly string[];
+  readonly ways: readonly Way[];
+  readonly nodeArgs?: readonly string[];
   /** Most delay beyond the threshold, s: median and 95th percentile. */
   readonly goals: readonly [number, number];
   /** Limits the process; returns what takes it back, or a sentence about why not. */
   readonly limit: (pid: number) => (() => void) | string;
 }
 
+/** The value that follows the name of the attribute, in either encoding of OTLP. */
+const CLASS = /taskwarden\.block\.class[^a-z]{1,8}(?:value":\{"stringValue":")?([a-z_]+)/;
+
 const SHARES: readonly Share[] = [
-  { name: '', ways: WAYS, goals: [0.05, 0.1], limit: () => () => {} },
+  {
+    name: '',
+    ways: (Object.keys(WAYS) as Way[]).filter((way) => way !== 'gc'),
+    goals: [0.05, 0.1],
+    limit: () => () => {},
+  },
+  {
+    name: ', forced collections',
+    ways: ['gc'],
+    nodeArgs: ['--expose-gc'],
+    goals: [0.05, 0.1],
+    limit: () => () => {},
+  },
   { name: ', one CPU', ways: ['spin'], goals: [0.05, 0.1], limit: pin },
   { name: ', 0.1 CPU', ways: ['spin', 'Atomics.wait'], goals: [0.2, 0.2], limit: throttle },
 ];
 
 /** One block of the event loop; times in ms since the epoch. */
 interface Block {
-  readonly way: string;
+  readonly way: Way;
   readonly begin: number;
   readonly end: number;
   /** Arrival of the alert that names the task; undefined when there was none. */
   readonly alert: number | undefined;
+  /** Class that it tells. */
+  readonly told: string | undefined;
 }
 
 /**
@@ -57,7 +88,7 @@ export async function measureBlocks(
   const notes = [
     `${processes} worker processes, ${each} blocks of ${BLOCK_MS / 1000} s of each kind in each, default threshold; a bare worker tells of none.`,
   ];
-  for (const share of options.quick ? SHARES.slice(0, 1) : SHARES) {
+  for (const share of options.quick ? SHARES.slice(0, 2) : SHARES) {
     const blocks: Block[] = [];
     for (let round = 0; round < processes; round++) {
       options.progress(`detection, process ${round + 1} of ${processes}: blocks${share.name}`);
@@ -93,7 +124,7 @@ async function blockLoop(
   const redis = await startRedis({ rdb: snapshot.path });
   const variant = variants(options.preload, receiver.url).find(({ name }) => name === SPANS)!;
   const child = startFixture('block.js', {
-    nodeArgs: variant.nodeArgs,
+    nodeArgs: [...(share.nodeArgs ?? []), ...variant.nodeArgs],
     env: {
       ...variant.env,
       BENCH_REDIS_PORT: String(redis.port),
@@ -113,7 +144,7 @@ async function blockLoop(
       Number(child.reports.find((report) => report.event === event && report.task === task)?.at);
     return jobs.map(({ name, way }) => {
       const begin = moment('begin', name);
-      return { way, begin, end: moment('end', name), alert: alertAt(receiver, name, begin) };
+      return { way, begin, end: moment('end', name), ...alertOf(receiver, name, begin) };
     });
   } finally {
     await child.kill();
@@ -124,16 +155,17 @@ async function blockLoop(
 }
 
 /**
- * Arrival of the first log request since `begin` that holds a firing TaskBlocksEventLoop and the name of the task; strings
- * are plain in both encodings of OTLP.
+ * Arrival of the first log request since `begin` that holds a firing TaskBlocksEventLoop and the name of the task, and the class of the
+ * block in it; strings are plain in both encodings of OTLP.
  */
-function alertAt(receiver: Receiver, task: string, begin: number): number | undefined {
+function alertOf(receiver: Receiver, task: string, begin: number): Pick<Block, 'alert' | 'told'> {
   const needles = ['taskwarden.alert', 'TaskBlocksEventLoop', 'firing', task];
   const found = receiver.child.reports.find(
     ({ event, at, body }) =>
       event === 'logs' && Number(at) >= begin && needles.every((needle) => String(body).includes(needle)),
   );
-  return found === undefined ? undefined : Number(found.at);
+  if (found === undefined) return { alert: undefined, told: undefined };
+  return { alert: Number(found.at), told: CLASS.exec(String(found.body))?.[1] };
 }
 
 function judge(name: string, { goals: [p50, p95] }: Share, blocks: readonly Block[]): Measured[] {
@@ -141,6 +173,7 @@ function judge(name: string, { goals: [p50, p95] }: Share, blocks: readonly Bloc
     alert === undefined ? [] : [(alert - begin) / 1000 - THRESHOLD_S],
   );
   const inTime = blocks.filter(({ alert, end }) => alert !== undefined && alert < end).length;
+  const right = blocks.filter(({ way, told }) => told === WAYS[way]).length;
   const arrived = { case: name, unit: 's', n: delays.length };
   return [
     {
@@ -162,6 +195,14 @@ function judge(name: string, { goals: [p50, p95] }: Share, blocks: readonly Bloc
       metric: 'alert_before_block_end',
       unit: 'ratio',
       value: inTime / blocks.length,
+      goal: { value: 1, better: 'higher' },
+    },
+    {
+      case: name,
+      n: blocks.length,
+      metric: 'block_class_right',
+      unit: 'ratio',
+      value: right / blocks.length,
       goal: { value: 1, better: 'higher' },
     },
   ];

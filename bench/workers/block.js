@@ -1,7 +1,7 @@
 // Blocks the event loop for BENCH_BLOCK_MS in every job, in the way that the job names, and reports when each block begins and ends;
 // ends after BENCH_JOBS jobs.
-import { spawnSync } from 'node:child_process';
-import { pbkdf2Sync } from 'node:crypto';
+import { execSync, spawnSync } from 'node:child_process';
+import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'bullmq';
 import { connection, now, report } from './report.js';
@@ -18,10 +18,22 @@ function fill(small, work) {
 
 const hash = (rounds) => pbkdf2Sync('password', 'salt', rounds, 64, 'sha512');
 const parse = (items) => JSON.parse(`[${'{"a":[1,2,3]},'.repeat(items)}1]`);
+const scrypt = (blocks) => scryptSync('password', 'salt', 64, { N: 1024, r: 8, p: blocks, maxmem: 2 ** 31 });
+
+/** Small objects that live, which every collection looks at. */
+const LIVE = 300_000;
+
+function collect(end) {
+  const live = Array.from({ length: LIVE }, (_, i) => ({ i }));
+  until(end, globalThis.gc);
+  live.length = 0;
+}
+
 const prepared = {};
 /** What is native cannot be stopped, and so is measured out before. */
 const prepare = {
   pbkdf2Sync: () => fill(30_000, hash),
+  scryptSync: () => fill(10, scrypt),
   // It takes longer the more there is to collect.
   'JSON.parse': () => Math.min(2_000_000, fill(100_000, parse)),
 };
@@ -35,7 +47,10 @@ const ways = {
   },
   regex: (end) => until(end, () => /^(a+)+$/.test(`${'a'.repeat(24)}b`)),
   spawnSync: () => spawnSync('sleep', [String(BLOCK_MS / 1000)]),
+  execSync: () => void execSync(`sleep ${BLOCK_MS / 1000}; true`),
   pbkdf2Sync: () => hash(prepared.pbkdf2Sync),
+  scryptSync: () => scrypt(prepared.scryptSync),
+  gc: collect,
   'Atomics.wait': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK_MS),
   'JSON.parse': () => parse(prepared['JSON.parse']),
 };

@@ -19,6 +19,8 @@ export interface BlockFacts {
   readonly hasChild: boolean;
   /** Share of the old generation's limit that is in use; undefined where it is not known. */
   readonly heapShare: number | undefined;
+  /** Share of the last moments that collections took; undefined where it is not known. */
+  readonly gcShare: number | undefined;
 }
 
 /**
@@ -28,12 +30,14 @@ export interface BlockFacts {
 export const STARVED_SHARE = 0.05;
 /** From this share of the heap's limit on, V8 does little but collect. */
 const HEAP_FULL = 0.95;
+/** Share of a block, or of a part of it, that collections must have taken to be its cause. */
+const GC_SHARE = 0.5;
 
 export function classify(facts: BlockFacts): BlockClass {
   const { state, answered } = facts;
   if (facts.paused || state === 't' || state === 'T') return 'debugger';
   if (isStarved(facts)) return 'host_starved';
-  if (facts.heapShare !== undefined && facts.heapShare >= HEAP_FULL) return 'gc';
+  if ((facts.heapShare ?? 0) >= HEAP_FULL || (facts.gcShare ?? 0) >= GC_SHARE) return 'gc';
   if (answered) return 'code';
   return facts.hasChild ? 'child_process' : 'native';
 }
@@ -46,9 +50,6 @@ function isStarved({ state, cpuMs, lagMs }: BlockFacts): boolean {
 export function isExcused(kind: BlockClass | undefined): kind is 'host_starved' | 'debugger' {
   return kind === 'host_starved' || kind === 'debugger';
 }
-
-/** Share of a block that collections must have taken to be its cause. */
-const GC_SHARE = 0.5;
 
 /** The class of a block that is over, when it is known how long collections took. */
 export function classifyEnded(kind: BlockClass, durationMs: number, gcMs: number): BlockClass {

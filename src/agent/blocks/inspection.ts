@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { READ_GC_SHARE } from '../../bridge/gc-share.ts';
 import { type BlockClass, classify } from './classify.ts';
 import type { MainThread } from './main-thread.ts';
 import type { SourceMaps } from './source-maps.ts';
@@ -10,6 +11,9 @@ const MOST_MS = 3_600_000;
 /** A sleeping thread that answers is paused by a debugger, unless it is one of ours; how long it may take to say so, ms. */
 const PAUSED_MS = 1000;
 const ASLEEP_MS = 600;
+/** How long it is looked at how much of the time collections take, and how much longer an alert waits for that, ms. */
+const GC_MS = 40;
+const GC_ANSWER_MS = 60;
 /** The one way in which JavaScript sleeps. */
 const WAITING = 'at Atomics.wait ';
 const ASLEEP_STEP_MS = 50;
@@ -25,6 +29,10 @@ export interface Seen {
   readonly cpuMs: number | undefined;
 }
 
+interface Evaluated {
+  readonly result?: { readonly value?: unknown };
+}
+
 export interface InspectionOptions {
   readonly main: MainThread;
   readonly maps: SourceMaps;
@@ -38,7 +46,9 @@ export class Inspection {
   readonly #options: InspectionOptions;
   readonly #asked = performance.now();
   readonly #answer: Promise<void>;
+  readonly #measured: Promise<void>;
   #look: Look | undefined;
+  #gcShare: number | undefined;
 
   /** Asks. */
   constructor(options: InspectionOptions) {
@@ -46,6 +56,7 @@ export class Inspection {
     this.#answer = lookAt(options.main, options.maps, MOST_MS).then((look) => {
       this.#look = look;
     });
+    this.#measured = this.#measureGc();
   }
 
   /** What it has answered so far. */
@@ -70,6 +81,8 @@ export class Inspection {
       ms += ASLEEP_STEP_MS;
       await this.#wait(ms);
     }
+    // Of a thread that answers: one in a collection does so when that is over.
+    if (this.#look !== undefined) await Promise.race([this.#measured, pause(GC_ANSWER_MS)]);
     const state = thread.state();
     const look = this.#look;
     const kind = classify({
@@ -82,6 +95,7 @@ export class Inspection {
         state === 'S' && look !== undefined && !look.stack.startsWith(WAITING) && (await this.#isPaused()),
       hasChild: look === undefined && hasChild(),
       heapShare: look?.heap === undefined ? undefined : look.heap / heapLimit,
+      gcShare: this.#gcShare,
     });
     return { kind, slot: look?.slot, stack: look?.stack ?? '', cpuMs };
   }
@@ -89,8 +103,20 @@ export class Inspection {
   /** For the answer, until so long after the question. */
   async #wait(ms: number): Promise<void> {
     const left = this.#asked + ms - performance.now();
-    if (this.#look === undefined && left > 0)
-      await Promise.race([this.#answer, sleep(left, undefined, { ref: false })]);
+    if (this.#look === undefined && left > 0) await Promise.race([this.#answer, pause(left)]);
+  }
+
+  async #measureGc(): Promise<void> {
+    await this.#askGc();
+    await pause(GC_MS);
+    this.#gcShare = await this.#askGc();
+  }
+
+  async #askGc(): Promise<number | undefined> {
+    const question = { expression: READ_GC_SHARE, returnByValue: true, silent: true };
+    const answer = await this.#options.main.post<Evaluated>('Runtime.evaluate', question, MOST_MS);
+    const share = answer?.result?.value;
+    return typeof share === 'number' ? share : undefined;
   }
 
   /** A session that switches the debugger on while the thread is paused is told so. It does not end the pause. */
@@ -107,4 +133,8 @@ export class Inspection {
     release();
     return paused;
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return sleep(ms, undefined, { ref: false });
 }

@@ -9,7 +9,7 @@ import { ThreadState } from '../../../src/agent/blocks/thread-state.ts';
 
 const BUSY: BlockFacts = {
   ...{ lagMs: 1000, cpuMs: 990, state: 'R', answered: true },
-  ...{ paused: false, hasChild: false, heapShare: 0.3 },
+  ...{ paused: false, hasChild: false, heapShare: 0.3, gcShare: 0.1 },
 };
 
 for (const [expected, over, what] of [
@@ -19,6 +19,7 @@ for (const [expected, over, what] of [
   ['code', { cpuMs: undefined, state: undefined }, 'nothing is known but that it answers'],
   ['gc', { heapShare: 0.97 }, 'its heap is full'],
   ['gc', { heapShare: 0.97, answered: false }, 'its heap is full, and it does not answer'],
+  ['gc', { gcShare: 0.7 }, 'it does little but collect'],
   ['native', { answered: false }, 'it does not answer'],
   ['native', { answered: false, state: 'D', cpuMs: 0 }, 'it waits for a device'],
   ['child_process', { answered: false, state: 'S', cpuMs: 0, hasChild: true }, 'it has a new child'],
