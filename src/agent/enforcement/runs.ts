@@ -21,14 +21,20 @@ export interface RunActionsOptions {
 /** What the main thread says of a request, see `tasks/enforcement.ts`. */
 type Verdict = 'done' | 'gone' | 'late' | 'unheard' | 'elsewhere' | 'unguarded' | 'macrotask';
 
+/** Before, `AsyncLocalStorage` has Node.js check what code was ended in, whatever its options. */
+const FIRST_MAJOR = 24;
+const CRASH =
+  Number(process.versions.node.split('.')[0]) < FIRST_MAJOR
+    ? `Node.js before ${FIRST_MAJOR} would crash: \`exit\` is what ends the loop there`
+    : 'the loop is in a callback, in which Node.js would crash unless it is started with --no-force-async-hooks-checks';
+
 const REFUSALS: Readonly<Partial<Record<Verdict, string>>> = {
   late: 'the thread was in native code, and came back too late',
   unheard:
     'the handler has asked for no signal: it takes a third parameter, or currentRun().signal, to see that it is aborted',
   elsewhere: 'the thread is busy with other code, which would have been ended',
   unguarded: 'nobody would learn of its end: it is no handler of a library, nor an async function',
-  macrotask:
-    'the loop is in a callback, in which Node.js would crash unless it is started with --no-force-async-hooks-checks',
+  macrotask: CRASH,
 };
 
 /** `abort-run` and `terminate-run`: one run is told to end, or is ended. */
