@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { folder, untilRecorded } from '../../agent/crashes/parts.ts';
 import { CLI } from '../../helpers/built.ts';
@@ -43,7 +43,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
       watchers.add(look);
       look();
     });
-  return { child, ended, said };
+  return { child, ended, said, out };
 }
 
 const shell = (script: string, ...options: string[]) => start([...options, '--', '/bin/sh', '-c', script]);
@@ -150,6 +150,31 @@ test('the preload comes by NODE_OPTIONS, beside those of the user and those of l
     /^--max-old-space-size=192 --no-deprecation --import=file:\/\/\S+\/dist\/register\.js\d+\n$/,
   );
   assert.match(stderr, /^taskwarden: memory 256M by --max-old-space-size=192/);
+});
+
+test('limits of a control group are in force, for the worker from its first moment, and are gone after it', async (t) => {
+  const program = shell('echo $$; cat', '--memory', '64M', '--cpu', '0.5', '--limit-by', 'cgroup');
+  const pid = await Promise.race([
+    new Promise<string>((done) => program.child.stdout.once('data', (text) => done(String(text).trim()))),
+    program.ended,
+  ]);
+  if (typeof pid !== 'string') return t.skip(`no control group may be written: ${pid.stderr}`);
+  const limits = /by cgroup v([12]): (.*)/;
+  const folders = limits.exec(program.out.stderr)![2]!.split(', ');
+  const text = (name: string): string | undefined =>
+    folders
+      .map((folder) => join(folder, name))
+      .filter(existsSync)
+      .map((path) => readFileSync(path, 'utf8').trim())[0];
+  assert.equal(text('memory.limit_in_bytes') ?? text('memory.max'), String(64 * 2 ** 20));
+  const [quota, period] = (
+    text('cpu.max') ?? `${text('cpu.cfs_quota_us')} ${text('cpu.cfs_period_us')}`
+  ).split(' ');
+  assert.equal(Number(quota) / Number(period), 0.5);
+  assert.ok(text('cgroup.procs')?.split('\n').includes(pid), 'the shell has become the worker');
+  program.child.stdin.end();
+  await program.ended;
+  assert.deepEqual(folders.filter(existsSync), []);
 });
 
 describe('a worker with tasks in flight', { concurrency: 1 }, () => {
