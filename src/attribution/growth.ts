@@ -4,6 +4,7 @@ import {
   isSteadyTask,
   type Suspect,
   type SuspectLimits,
+  standsOut,
   unexplainedGrowth,
   viewOf,
 } from './suspects.ts';
@@ -155,6 +156,10 @@ export class GrowthEstimator {
         const [name = task, ...others] = [task, ...group].sort();
         const estimate = { bytesPerRun: retained.value, lower, samples: view.columns.length };
         const former = into.get(name)?.estimate;
+        if (former === undefined && view !== all) {
+          const runs = view.columns.tasks.get(task)!.at(-1)!;
+          if (!standsOut(all!, { task, runs }, found.keys(), this.#limits)) continue;
+        }
         if (former !== undefined && errorOf(former) <= errorOf(estimate)) continue;
         // Forty samples of a large cache that fills look like a leak; all samples do not.
         const steady = suspect.steady && (view === all || isSteadyTask(all!, task));

@@ -109,6 +109,28 @@ export function unexplainedGrowth(
   return goesOn({ others: nuisance, heap, whiten }, columns.time) ? slope.value : undefined;
 }
 
+/**
+ * Whether what a task is suspected of by its newest `runs` alone stands out among all samples, too, beside the tasks that explain these: so few samples
+ * take one task for another.
+ */
+export function standsOut(
+  { columns, whiten, heap, nuisance }: View,
+  { task, runs }: { task: string; runs: number },
+  found: Iterable<string>,
+  { confidence }: SuspectLimits,
+): boolean {
+  const all = columns.tasks.get(task);
+  if (all === undefined) return false;
+  const edge = all.at(-1)! - runs;
+  const before = whiten(all.map((value) => Math.min(value, edge)));
+  const newest = whiten(all.map((value) => Math.max(value - edge, 0)));
+  const others = nuisance.with(
+    before,
+    ...[...found].flatMap((other) => columns.tasks.get(other) ?? []).map(whiten),
+  );
+  return (coefficient(others, newest, heap)?.z ?? 0) >= confidence;
+}
+
 /** Whether the coefficient of `values` is still clear of 0 beside a rival. */
 function holds(rival: Candidate, beside: Basis, values: Column, heap: Column): boolean {
   return (coefficient(beside.with(rival.values), values, heap)?.z ?? 0) >= RIVAL_CONFIDENCE;
