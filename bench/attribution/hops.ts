@@ -4,7 +4,8 @@ import { startFixture } from '../lib/child.ts';
 import type { Measured } from '../lib/figure.ts';
 import { workerOptions } from './cpu.ts';
 
-const MODES = ['off', 'off again', 'exact'] as const;
+/** `bare` is without the preload: what runs cost without any meter is `off` against it. */
+const MODES = ['bare', 'off', 'off again', 'exact'] as const;
 /** CPU time of a run, µs: the least of all rounds, which what others do makes dearer, never cheaper. */
 type Least = Record<(typeof MODES)[number], number>;
 
@@ -28,9 +29,19 @@ export async function measureHops(options: BenchOptions): Promise<Measured[]> {
     );
     const nsOf = (us: number): number => ((us - hops.off) * 1000) / HOPS;
     const shareOf = (us: number): number => us / runs.off - 1;
+    const again = runs['off again'] / runs.off - 1;
     return [
       figureOf(nothing, 'hop_cost_ns', 'ns', 110, n, hops, nsOf),
       figureOf(works, 'run_cost_share', 'ratio', 0.02, n, runs, shareOf),
+      {
+        case: `metering switched off: ${works}`,
+        metric: 'run_cost_share',
+        unit: 'ratio',
+        value: runs.off / runs.bare - 1,
+        n,
+        goal: { value: 0.02, better: 'lower' },
+        control: { value: again, spread: [-Math.abs(again), Math.abs(again)] },
+      },
     ];
   } finally {
     await sink.down();
@@ -45,6 +56,7 @@ async function measure(
   endpoint: string,
 ): Promise<Least> {
   const least: Least = {
+    bare: Number.POSITIVE_INFINITY,
     off: Number.POSITIVE_INFINITY,
     'off again': Number.POSITIVE_INFINITY,
     exact: Number.POSITIVE_INFINITY,
@@ -53,8 +65,9 @@ async function measure(
     for (const mode of MODES) {
       options.progress(`attribution: ${what}, ${mode}`);
       const { nodeArgs, env } = workerOptions(mode === 'exact' ? mode : 'off', options, endpoint);
+      const args = mode === 'bare' ? [] : nodeArgs;
       const rounds = { BENCH_ROUNDS: options.quick ? '8' : '20', OTEL_TRACES_EXPORTER: 'none' };
-      const child = startFixture('hops.ts', { nodeArgs, env: { ...env, ...load, ...rounds } });
+      const child = startFixture('hops.ts', { nodeArgs: args, env: { ...env, ...load, ...rounds } });
       await child.exited();
       const times = child.reports.filter(({ event }) => event === 'round').map(({ us }) => Number(us));
       least[mode] = Math.min(least[mode], ...times);
