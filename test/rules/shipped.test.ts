@@ -203,6 +203,22 @@ test('every threshold is a number that an alert asks for', () => {
   for (const value of thresholds.values()) assert.ok(Number.isFinite(value));
 });
 
+test('each threat has alerts, and the table of docs/threats.md leads to them', () => {
+  const rows = [...DOCS.matchAll(/^\| (?!Threat)([^|]+) \| (\[[^|]+) \|$/gm)];
+  assert.equal(rows.length, 25);
+  for (const [, threat, links] of rows) {
+    const led = [...links!.matchAll(/\[(\w+)\]\(#(\w+)\)/g)];
+    assert.ok(led.length > 0, threat);
+    for (const [, name, anchor] of led) {
+      assert.ok(
+        alerts.some((alert) => alert.name === name),
+        `${threat}: ${name}`,
+      );
+      assert.equal(anchor, name!.toLowerCase());
+    }
+  }
+});
+
 test('every section of docs/threats.md is about a shipped alert', () => {
   const names = [...DOCS.matchAll(/^### (.*)$/gm)].map(([, name]) => name!);
   assert.deepEqual(names.toSorted(), [...new Set(alerts.map(({ name }) => name))].sort());
