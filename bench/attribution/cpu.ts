@@ -98,7 +98,7 @@ export function workerOptions(mode: Mode | 'off', { preload }: BenchOptions, end
 
 /**
  * The control is a second measure of the same work, by its amount: what runs and tasks differ by from one to the other is what this machine is
- * uneven by, not the meter.
+ * uneven by, not the meter. That of samples is what so many of them err by on average.
  */
 function judgeCpu(mode: Mode, child: Child, sink: OtlpSink): Measurements {
   const loads = child.reports.filter(({ event }) => event === 'runs') as unknown as Runs[];
@@ -118,6 +118,7 @@ function judgeLoad(mode: Mode, load: Runs, sink: OtlpSink): { figures: Measured[
   const byAmount = ([type, , , units]: Spun): number => unitMs * units + costs[type]!;
   const truths = byType(truth);
   const estimates = names.map((name) => 1000 * lastValue(sink, 'task.cpu.time', { queue, name }));
+  const samples = sum(names.map((name) => lastValue(sink, 'task.cpu.samples', { queue, name })));
   const at = { case: `${mode}, concurrency ${concurrency}`, unit: 'ratio', n: spun.length };
   const hasGoal = mode === 'exact' || concurrency >= SAMPLED_FROM;
   const figures: Measured[] = [
@@ -126,7 +127,7 @@ function judgeLoad(mode: Mode, load: Runs, sink: OtlpSink): { figures: Measured[
       metric: 'cpu_misattributed',
       value: misattributed(estimates, truths),
       goal: hasGoal ? { value: mode === 'exact' ? 0.03 : 0.05, better: 'lower' } : undefined,
-      control: upTo(misattributed(byType(byAmount), truths)),
+      control: upTo(mode === 'sampled' ? byChance(truths, samples) : misattributed(byType(byAmount), truths)),
     },
   ];
   if (mode === 'exact') {
@@ -149,8 +150,15 @@ function judgeLoad(mode: Mode, load: Runs, sink: OtlpSink): { figures: Measured[
   const each = names.map((name, type) => `${name} ${(estimates[type]! / truths[type]!).toFixed(2)}`);
   const all = (sum(estimates) / sum(truths)).toFixed(3);
   const known = (sum(truths) / threadMs).toFixed(3);
-  const note = `Estimated over true CPU time, ${at.case}: ${each.join(', ')}; all ${all}, true over the thread's ${known}.`;
+  const note = `Estimated over true CPU time, ${at.case}: ${each.join(', ')}; all ${all}, true over the thread's ${known}${mode === 'sampled' ? `, ${samples} samples` : ''}.`;
   return { figures, note };
+}
+
+/** What is at the wrong task's door on average, if so many samples are drawn of such shares: the mean deviation of each is √(2/π) of its standard one. */
+function byChance(truths: readonly number[], samples: number): number {
+  const all = sum(truths);
+  const deviations = truths.map((truth) => Math.sqrt(((truth / all) * (1 - truth / all)) / samples));
+  return (Math.sqrt(2 / Math.PI) * sum(deviations)) / 2;
 }
 
 /** CPU time of runs by their number, ms. */
