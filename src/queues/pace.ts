@@ -61,7 +61,7 @@ export class Pace {
     this.#isBusy = (seconds - before.seconds) / ((nowMs - before.atMs) / 1000) > BUSY;
   }
 
-  /** From the begin of a poll to that of the next, ms. */
+  /** From the begin of a poll to that of the next, or from the end of one that failed, ms. */
   nextMs(): number {
     if (this.#failures === 0) return this.#intervalMs;
     const backoff = this.#leastMs * 2 ** Math.min(this.#failures - 1, 6);

@@ -111,8 +111,10 @@ export class RedisWatcher {
     this.#set('taskwarden.redis.poll.interval', this.#pace.intervalMs / 1000);
     this.#set('taskwarden.redis.poll.duration', took / 1000);
     this.#gauges.endRound();
-    const looks = !this.#pace.isFailing && this.#standsBy() ? STANDBY_LOOKS : 1;
-    return Math.max(0, this.#pace.nextMs() * looks - took);
+    const nextMs = this.#pace.nextMs();
+    // However long it took to fail: what is in trouble gets its pause.
+    if (this.#pace.isFailing) return nextMs;
+    return Math.max(0, nextMs * (this.#standsBy() ? STANDBY_LOOKS : 1) - took);
   }
 
   /** Prefixes of a system under which a queue of that name is watched. */

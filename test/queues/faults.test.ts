@@ -83,8 +83,9 @@ test('a slow Redis is asked less often; one that never answers is given up', asy
   for (let i = 0; i < 20; i++) await watch.poll();
   assert.equal(watch.value('taskwarden.redis.poll.interval'), 1);
   proxy.slow(Number.POSITIVE_INFINITY);
-  await watch.poll();
+  const pause = await watch.poll();
   assert.equal(watch.status(), 'timeout');
+  assert.ok(pause >= 750, 'it was given up after 5 s, and gets its pause all the same');
   proxy.slow(0);
   await watch.poll();
   assert.equal(watch.status(), 'ok');

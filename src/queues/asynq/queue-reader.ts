@@ -8,16 +8,14 @@ import { card, groupCount, head, type SlowFigure } from './slow-figures.ts';
 
 /** Commands of a poll, at most. */
 const LIMIT = 10;
-/** Of them, those that every poll begins with. */
-const SIZES = 7;
 /** Polls between two looks whether a queue that has no counters has those of an old version. */
 const TRY_EVERY = 5;
 /** Times of pending tasks that a poll asks for. */
 const TIMES = 2;
 
 /**
- * Reads one queue of asynq. Sizes, counters and the end of the list in every poll; what changes slowly (completed and archived tasks,
- * groups, the tasks due first) takes turns, and is at most five polls old. A queue in which nothing new is found costs one round trip.
+ * Reads one queue of asynq. Tasks that are pending and active, counters and the end of the list in every poll, tasks for later and retries in every
+ * second; what changes slowly (completed and archived tasks, groups, the tasks due first) takes turns, and is at most five polls old. A queue in which nothing new is found costs one round trip.
  */
 export class AsynqQueueReader implements QueueReader {
   readonly #queue: QueueRef;
@@ -26,6 +24,7 @@ export class AsynqQueueReader implements QueueReader {
   readonly #failures: Failures;
   /** What uses the commands that a poll has left, in turns. */
   readonly #spare: [Groups | Failures, Groups | Failures];
+  readonly #sizes: Readonly<Record<'scheduled' | 'retry', SlowFigure>>;
   readonly #due: Readonly<Record<'scheduled' | 'retry', SlowFigure>>;
   readonly #others: Readonly<Record<'archived' | 'groups' | 'completed', SlowFigure>>;
   /** All of them, the one read longest ago first. */
@@ -36,6 +35,7 @@ export class AsynqQueueReader implements QueueReader {
   #isOld: boolean | undefined;
   /** Polls before a counter is seen. */
   #polls = 0;
+  #isRetryNext = true;
   /** Whether tasks were in flight at the last poll. */
   #isActive = false;
 
@@ -45,6 +45,7 @@ export class AsynqQueueReader implements QueueReader {
     this.#groups = new Groups(queue);
     this.#failures = new Failures(queue);
     this.#spare = [this.#groups, this.#failures];
+    this.#sizes = { scheduled: card(queue, 'scheduled'), retry: card(queue, 'retry') };
     this.#due = { scheduled: head(queue, 'scheduled'), retry: head(queue, 'retry') };
     this.#others = {
       archived: card(queue, 'archived'),
@@ -60,32 +61,37 @@ export class AsynqQueueReader implements QueueReader {
     const lease = ['ZCOUNT', key('lease'), '-inf', Math.floor(nowMs / 1000)] as const;
     // Known to be needed: then it need not wait for the second round.
     const isEarly = this.#isActive && this.#isOld !== true;
-    const [pending, active, scheduled, retry, texts, tail, turn, early] = yield [
+    const sizes = this.#nextSizes();
+    const asked: Command[] = [
       ['LLEN', key('pending')],
       ['LLEN', key('active')],
-      ['ZCARD', key('scheduled')],
-      ['ZCARD', key('retry')],
       ['MGET', ...this.#counters(nowMs).map(key)],
       this.#tail.command(),
       slow.command,
+      ...sizes.map(({ command }) => command),
       ...(isEarly ? [lease] : []),
     ];
+    const replies = yield asked;
+    const [pending, active, texts, tail, turn, ...counted] = replies;
     slow.take(turn, nowMs);
+    for (const [at, size] of sizes.entries()) size.take(counted[at], nowMs);
+    const scheduled = this.#sizes.scheduled.value();
+    const retry = this.#sizes.retry.value();
     this.#settle(scheduled, retry);
     const [paused, ...counts] = elements(texts);
     const [processed, failed] = this.#totals(counts);
-    const counted = [processed, failed].some((value) => value !== undefined);
-    const empty = !counted && [pending, active, scheduled, retry].every((size) => size === 0);
+    const isUsed = [processed, failed].some((value) => value !== undefined);
+    const empty = !isUsed && [pending, active, scheduled, retry].every((size) => size === 0);
     this.#isActive = (integer(active) ?? 0) > 0;
 
-    this.#failures.sized('retry', integer(retry));
+    this.#failures.sized('retry', retry);
     this.#failures.sized('archived', this.#others.archived.value());
     const isLate = this.#isActive && this.#isOld !== true && !isEarly;
     const first: Command[] = isLate ? [lease] : [];
     if (empty) first.push(['SISMEMBER', `${this.#queue.prefix}:queues`, this.#queue.name]);
-    const [answer] = yield* this.#secondRound(first, tail, isEarly ? LIMIT - SIZES - 1 : LIMIT - SIZES);
+    const [answer] = yield* this.#secondRound(first, tail, LIMIT - asked.length);
     if (empty && answer === 0) return [];
-    const orphaned = isEarly ? early : isLate ? answer : undefined;
+    const orphaned = isEarly ? replies.at(-1) : isLate ? answer : undefined;
 
     const readings: Reading[] = [];
     const put = (
@@ -99,8 +105,8 @@ export class AsynqQueueReader implements QueueReader {
       put('queue.depth', value, { 'queue.state': state });
     depth('ready', integer(pending));
     depth('active', integer(active));
-    depth('scheduled', integer(scheduled));
-    depth('retry', integer(retry));
+    depth('scheduled', scheduled);
+    depth('retry', retry);
     depth('dead', this.#others.archived.value());
     depth('completed', this.#others.completed.value());
     depth('aggregating', this.#groups.exact);
@@ -168,7 +174,15 @@ export class AsynqQueueReader implements QueueReader {
     return next;
   }
 
-  #settle(scheduled: Reply | undefined, retry: Reply | undefined): void {
+  /** Tasks for later and retries, which are asked for in turns once both are known: a key of a large Redis takes it a while to find. */
+  #nextSizes(): SlowFigure[] {
+    const { scheduled, retry } = this.#sizes;
+    this.#isRetryNext = !this.#isRetryNext;
+    const [next, other] = this.#isRetryNext ? [retry, scheduled] : [scheduled, retry];
+    return other.value() === undefined ? [next, other] : [next];
+  }
+
+  #settle(scheduled: number | undefined, retry: number | undefined): void {
     const empty = [scheduled === 0 && this.#due.scheduled, retry === 0 && this.#due.retry];
     this.#needless = empty.filter((figure) => figure !== false);
     for (const figure of this.#needless) figure.set(0);
