@@ -22,7 +22,7 @@ export interface RetainedEstimate {
 /** What is known of one task. */
 export interface LeakFinding extends RetainedEstimate {
   /**
-   * `confirmed` once the task has added more than `cacheBytes`, has done so in at least eight samples after it was named, and its newest
+   * `confirmed` once the task has added more than `cacheBytes`, has done so in at least five samples after it was named, and its newest
    * runs leave about as much behind as its oldest: a cache is full by then, or fills more slowly.
    */
   readonly state: 'suspected' | 'confirmed';
@@ -56,7 +56,7 @@ const CERTAIN_STANDING = 12;
 const RECENT = 40;
 
 /** Samples after a task was named before it is taken as certain. */
-const CONFIRM_SAMPLES = 8;
+const CONFIRM_SAMPLES = 5;
 const MIB = 1024 * 1024;
 
 /** What one look says of a task. */
