@@ -16,7 +16,7 @@ const LEAST_RUN_MS = 5;
 const SAMPLED_FROM = 10;
 const MS = { quick: 1500, exact: 10_000, sampled: 60_000 };
 
-/** A run by its type, its number, and what it did: ms of CPU by the thread's clock, and units of work of about 1 ms. */
+/** A run by its type, its number, and what it did: ms of CPU by a clock around it, and units of work of about 1 ms. */
 type Spun = readonly [type: number, id: number, ms: number, units: number];
 
 interface Runs {
@@ -29,8 +29,6 @@ interface Runs {
   readonly threadMs: number;
   /** CPU time of a unit, of many in a row before and after, ms. */
   readonly unitMs: number;
-  /** Whether the clock of `spun` stands still while the thread waits for a CPU. */
-  readonly knowsWaiting: boolean;
 }
 
 export interface Measurements {
@@ -103,10 +101,7 @@ export function workerOptions(mode: Mode | 'off', { preload }: BenchOptions, end
 function judgeCpu(mode: Mode, child: Child, sink: OtlpSink): Measurements {
   const loads = child.reports.filter(({ event }) => event === 'runs') as unknown as Runs[];
   const judged = loads.map((load) => judgeLoad(mode, load, sink));
-  const notes = judged.map(({ note }) => note);
-  if (!loads.every(({ knowsWaiting }) => knowsWaiting))
-    notes.push('Waiting for a CPU is part of the truth here.');
-  return { figures: judged.flatMap(({ figures }) => figures), notes };
+  return { figures: judged.flatMap(({ figures }) => figures), notes: judged.map(({ note }) => note) };
 }
 
 function judgeLoad(mode: Mode, load: Runs, sink: OtlpSink): { figures: Measured[]; note: string } {

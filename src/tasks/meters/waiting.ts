@@ -25,13 +25,11 @@ export class Waiting {
   /** Charged less CPU time when the two were last even, ms. */
   #even = 0;
   #chargedMs = 0;
-  /** Of what was charged since: sleep that may have been a tick, ms. It stays where it is. */
-  #doubtfulMs = 0;
   /** In the queue, up to the last look, ms. */
   #queuedMs = 0;
   #checkedMs = 0;
-  /** Whether others want this thread's CPU: then it waits when it wakes up, too, which is no part of any slice. */
-  #isCrowded = true;
+  /** Whether others want this thread's CPU: then it waits when it wakes up, too, which is no part of any slice. So until it is known. */
+  #isCrowded = false;
 
   constructor(account: Account = new ThreadAccount()) {
     this.#account = account;
@@ -42,7 +40,6 @@ export class Waiting {
     this.#account.open();
     this.#account.read();
     this.#even = this.#chargedMs - this.#account.cpuMs;
-    this.#doubtfulMs = 0;
     this.#queuedMs = this.#account.queuedMs;
     this.#checkedMs = this.#queuedMs;
     this.#isCrowded = this.#account.knowsQueue;
@@ -52,14 +49,13 @@ export class Waiting {
     this.#account.close();
   }
 
-  /** To be called some times a second, as a slice begins. @param elapsedMs since the last call */
+  /** To be called some times a second. @param elapsedMs since the last call */
   check(elapsedMs: number): void {
     if (!this.#account.knowsQueue) return;
     this.#account.read();
     const { queuedMs } = this.#account;
     this.#isCrowded = queuedMs - this.#checkedMs > CROWDED * elapsedMs;
     this.#checkedMs = queuedMs;
-    this.#queuedMs = queuedMs;
   }
 
   /**
@@ -72,18 +68,13 @@ export class Waiting {
     if (this.#isShort(ms, hasSlept) || !this.#account.read()) return ms;
     const { cpuMs, queuedMs } = this.#account;
     const ahead = this.#chargedMs - cpuMs - this.#even;
-    const slept = ahead - TICK_MS;
-    const queued = this.#account.knowsQueue ? queuedMs - this.#queuedMs : hasSlept ? ahead : 0;
-    const waited = Math.min(Math.max(0, slept, Math.min(ahead - this.#doubtfulMs, queued)), ms);
+    const queued = queuedMs - this.#queuedMs;
+    const seen = hasSlept ? ahead : Math.max(ahead - TICK_MS, Math.min(ahead, queued));
+    const waited = Math.min(Math.max(0, seen), ms);
     this.#queuedMs = queuedMs;
     this.#chargedMs -= waited;
-    if (slept > queued) this.#doubtfulMs = TICK_MS;
-    if (waited > 0 && this.#account.knowsQueue) this.#isCrowded = true;
     // Work between callbacks is nobody's, and no time to be charged later.
-    if (hasSlept || ahead < 0) {
-      this.#even = this.#chargedMs - cpuMs;
-      this.#doubtfulMs = 0;
-    }
+    if (hasSlept || ahead < 0) this.#even = this.#chargedMs - cpuMs;
     return ms - waited;
   }
 

@@ -103,24 +103,13 @@ test('a wait for a CPU on waking up is no part of the slice after it', () => {
   assert.equal(charge(it, { ms: 4, cpu: 0 }), 4);
 });
 
-test('short slices are looked at on a crowded machine alone, at first and as soon as one has waited', () => {
+test('short slices are looked at on a crowded machine alone, and until it is known', () => {
   const it = thread();
   const short = { ms: 0.3, cpu: 0.1, queued: 0.2 };
   const isLookedAt = (): boolean => charge(it, short) < short.ms;
   assert.ok(isLookedAt());
   it.waiting.check(10_000);
   assert.ok(!isLookedAt());
-  charge(it, { ms: 5, cpu: 3, queued: 2 });
-  assert.ok(isLookedAt());
-  it.waiting.check(10_000);
-  assert.ok(!isLookedAt());
   it.waiting.check(1);
   assert.ok(isLookedAt());
-});
-
-test('sleep that may have been late CPU time is taken from no later slice', () => {
-  const it = thread();
-  assert.equal(charge(it, { ms: 50, cpu: 0 }), 10);
-  for (let i = 0; i < 10; i++) assert.equal(charge(it, { ms: 5, cpu: 5, queued: 1 }), 5);
-  assert.equal(charge(it, { ms: 5, cpu: 5, queued: 1, slept: true }), 5);
 });
