@@ -192,7 +192,10 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
     const left = until - performance.now();
     const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
     if (done >= asked) return;
-    if (left <= 0 || gone) return forgetRecording(i32);
+    if (left <= 0 || gone) {
+      forgetRecording(i32);
+      return;
+    }
     Atomics.wait(i32, I32.flushDone, done, left);
   }
 }
