@@ -48,7 +48,7 @@ async function redisCpu({ redis, watch }: Watched, polls: number): Promise<numbe
   return ((await used()) - before) * (1000 / polls);
 }
 
-/** Redis's CPU a poll of one queue of 1,000,000 tasks against one of 10; and of 100 queues against 10. */
+/** Redis's CPU a poll of one queue of 1,000,000 tasks against one of 10; and of 1,000 queues against 100. */
 export async function measureGrowth(options: BenchOptions): Promise<Measured[]> {
   return [...(await growthOf('bullmq', options)), ...(await growthOf('asynq', options))];
 }
@@ -60,29 +60,22 @@ async function growthOf(system: System, { quick, rounds, progress }: BenchOption
   progress(`queues, cost: ${large} tasks of ${system} are made`);
   const few = await watched(system, ['q'], SMALL);
   const many = await watched(system, ['q'], large);
-  const ten = await watched(
-    system,
-    Array.from({ length: 10 }, (_, i) => `q${i}`),
-    SMALL,
-  );
-  const hundred = await watched(
-    system,
-    Array.from({ length: 100 }, (_, i) => `q${i}`),
-    SMALL,
-  );
-  const all = [few, many, ten, hundred];
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `q${i}`);
+  const hundred = await watched(system, names(100), SMALL);
+  const thousand = await watched(system, names(1000), SMALL);
+  const all = [few, many, hundred, thousand];
   try {
     for (const each of all) await redisCpu(each, 20);
     const costs = all.map((): number[] => []);
     for (let round = 0; round < n; round++) {
       progress(`queues, cost: ${system}, round ${round + 1} of ${n}`);
       for (const [at, each] of all.entries())
-        costs[at]!.push(await redisCpu(each, at < 2 ? polls : Math.ceil(polls / 4)));
+        costs[at]!.push(await redisCpu(each, Math.ceil(polls / [1, 1, 4, 40][at]!)));
     }
     const growth = ratios(costs[1]!, costs[0]!);
     // Without what a poll costs whatever the number of queues.
-    const [one, , tens, hundreds] = costs.map(median) as [number, number, number, number];
-    const linear = (hundreds - one) / 99 / ((tens - one) / 9);
+    const [one, , hundreds, thousands] = costs.map(median) as [number, number, number, number];
+    const linear = (thousands - one) / 999 / ((hundreds - one) / 99);
     return [
       {
         case: `${system}: ${large} tasks over ${SMALL}`,
@@ -102,7 +95,7 @@ async function growthOf(system: System, { quick, rounds, progress }: BenchOption
         n,
       },
       {
-        case: `${system}: a queue of 100 over one of 10`,
+        case: `${system}: a queue of 1000 over one of 100`,
         metric: 'redis_cpu_per_queue_growth',
         unit: 'ratio',
         value: linear,
