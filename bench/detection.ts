@@ -3,6 +3,7 @@ import { measureCrashes } from './detection/crash.ts';
 import { measureFalseAlerts } from './detection/false-alerts.ts';
 import { measureMemory } from './detection/memory.ts';
 import { measureStacks } from './detection/stack.ts';
+import { measureWatching } from './detection/watching.ts';
 import type { Bench, BenchOptions } from './lib/bench.ts';
 import { figure, type Measured } from './lib/figure.ts';
 import { Neighbours } from './lib/machine.ts';
@@ -16,6 +17,7 @@ type Part = (
 const PARTS = {
   block: measureBlocks,
   stack: async (options) => ({ figures: await measureStacks(options), notes: [] }),
+  watching: measureWatching,
   'false-alerts': measureFalseAlerts,
   crash: measureCrashes,
   memory: measureMemory,

@@ -32,6 +32,6 @@ test('--help lists every bench and case', () => {
   assert.match(stdout, /overhead \| detection \| attribution \| rules \| queues \| all/);
   assert.match(
     stdout,
-    /noop, io, start, installed, block, stack, false-alerts, crash, memory, exact, sampled, hops, network, handles, leak, tick, shipped, each, memory, growth, api, prometheus, truth, cost, many, latency, asynq/,
+    /noop, io, start, installed, block, stack, watching, false-alerts, crash, memory, exact, sampled, hops, network, handles, leak, tick, shipped, each, memory, growth, api, prometheus, truth, cost, many, latency, asynq/,
   );
 });
