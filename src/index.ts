@@ -151,7 +151,7 @@ function instrument(
   if (workers !== undefined) agent.onGone(() => void workers.resumeAll());
   const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, cpu, config);
   cpu.start();
-  const stopHeartbeat = startHeartbeat({
+  const heartbeat = startHeartbeat({
     shared,
     intervalMs: config.watch.interval,
     heapLimit: oldSpaceLimit(config.nodeOptions),
@@ -170,6 +170,7 @@ function instrument(
     },
     onError,
   });
+  outbox.onBusy = heartbeat.wake;
   const hideSlot = exposeSlot();
   const hideHeap = exposeHeapFigures(shared);
   const hideGc = exposeGcShare();
@@ -197,7 +198,8 @@ function instrument(
       hideSlot();
       hideHeap();
       hideGc();
-      stopHeartbeat();
+      outbox.onBusy = undefined;
+      heartbeat.stop();
       cpu.stop();
       network?.check();
       for (const stopMeter of meters) stopMeter();

@@ -21,7 +21,6 @@ const WAYS = {
   execSync: 'child_process',
   pbkdf2Sync: 'native',
   scryptSync: 'native',
-  'JSON.parse': 'native',
   gc: 'gc',
 } as const satisfies Record<string, BlockClass>;
 type Way = keyof typeof WAYS;
@@ -42,8 +41,10 @@ interface Share {
   readonly limit: (pid: number) => (() => void) | string;
 }
 
-/** The value that follows the name of the attribute, in either encoding of OTLP. */
-const CLASS = /taskwarden\.block\.class[^a-z]{1,8}(?:value":\{"stringValue":")?([a-z_]+)/;
+/** As far as it is looked at here. */
+interface LogRecord {
+  readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
+}
 
 const SHARES: readonly Share[] = [
   {
@@ -127,6 +128,7 @@ async function blockLoop(
     nodeArgs: [...(share.nodeArgs ?? []), ...variant.nodeArgs],
     env: {
       ...variant.env,
+      OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json',
       BENCH_REDIS_PORT: String(redis.port),
       BENCH_BLOCK_MS: String(BLOCK_MS),
       BENCH_JOBS: String(jobs.length),
@@ -154,18 +156,29 @@ async function blockLoop(
   }
 }
 
-/**
- * Arrival of the first log request since `begin` that holds a firing TaskBlocksEventLoop and the name of the task, and the class of the
- * block in it; strings are plain in both encodings of OTLP.
- */
+/** Arrival of the first firing TaskBlocksEventLoop about the task since `begin`, and the class of the block in it. */
 function alertOf(receiver: Receiver, task: string, begin: number): Pick<Block, 'alert' | 'told'> {
-  const needles = ['taskwarden.alert', 'TaskBlocksEventLoop', 'firing', task];
-  const found = receiver.child.reports.find(
-    ({ event, at, body }) =>
-      event === 'logs' && Number(at) >= begin && needles.every((needle) => String(body).includes(needle)),
-  );
-  if (found === undefined) return { alert: undefined, told: undefined };
-  return { alert: Number(found.at), told: CLASS.exec(String(found.body))?.[1] };
+  for (const { event, at, body } of receiver.child.reports) {
+    if (event !== 'logs' || Number(at) < begin || !String(body).includes(task)) continue;
+    for (const attributes of recordsIn(String(body))) {
+      const isIt =
+        attributes.get('taskwarden.alert.name') === 'TaskBlocksEventLoop' &&
+        attributes.get('taskwarden.alert.state') === 'firing' &&
+        attributes.get('task.name') === task;
+      if (isIt) return { alert: Number(at), told: attributes.get('taskwarden.block.class') };
+    }
+  }
+  return { alert: undefined, told: undefined };
+}
+
+/** Attributes of text of the records in a request in the JSON encoding of OTLP. */
+function recordsIn(body: string): Map<string, string | undefined>[] {
+  const { resourceLogs } = JSON.parse(body) as {
+    resourceLogs: { scopeLogs: { logRecords: LogRecord[] }[] }[];
+  };
+  return resourceLogs
+    .flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords))
+    .map(({ attributes }) => new Map(attributes.map(({ key, value }) => [key, value.stringValue])));
 }
 
 function judge(name: string, { goals: [p50, p95] }: Share, blocks: readonly Block[]): Measured[] {

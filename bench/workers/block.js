@@ -17,7 +17,6 @@ function fill(small, work) {
 }
 
 const hash = (rounds) => pbkdf2Sync('password', 'salt', rounds, 64, 'sha512');
-const parse = (items) => JSON.parse(`[${'{"a":[1,2,3]},'.repeat(items)}1]`);
 const scrypt = (blocks) => scryptSync('password', 'salt', 64, { N: 1024, r: 8, p: blocks, maxmem: 2 ** 31 });
 
 /** Small objects that live, which every collection looks at. */
@@ -34,8 +33,6 @@ const prepared = {};
 const prepare = {
   pbkdf2Sync: () => fill(30_000, hash),
   scryptSync: () => fill(10, scrypt),
-  // It takes longer the more there is to collect.
-  'JSON.parse': () => Math.min(2_000_000, fill(100_000, parse)),
 };
 const until = (end, work) => {
   while (now() < end) work();
@@ -52,7 +49,6 @@ const ways = {
   scryptSync: () => scrypt(prepared.scryptSync),
   gc: collect,
   'Atomics.wait': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK_MS),
-  'JSON.parse': () => parse(prepared['JSON.parse']),
 };
 
 const last = Promise.withResolvers();

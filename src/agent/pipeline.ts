@@ -93,7 +93,7 @@ export class Pipeline {
     this.#config = config;
     this.#timers = new Timers({
       beatMs: config.watch.interval,
-      pace: () => (this.#sources.isQuiet ? QUIET_PACE : 1),
+      pace: () => (this.#sources.isQuiet(config.watch.interval) ? QUIET_PACE : 1),
     });
     this.#resource = resourceAttributes(config.otel.serviceName, {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),

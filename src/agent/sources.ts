@@ -62,9 +62,9 @@ export class Sources {
     return this.#all;
   }
 
-  /** Whether no run is in flight, and no thread blocked. */
-  get isQuiet(): boolean {
-    return this.#all.every(({ inbox, watchdog }) => isQuiet(inbox.shared) && !watchdog.isSilent);
+  /** Whether no run is in flight, and no thread late with its heartbeat. @param intervalMs of heartbeats */
+  isQuiet(intervalMs: number): boolean {
+    return this.#all.every(({ inbox }) => isQuiet(inbox.shared) && inbox.lagMs() < 2 * intervalMs);
   }
 
   active(): ActiveRun[] {

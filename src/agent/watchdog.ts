@@ -81,11 +81,6 @@ export class Watchdog {
     this.#options = options;
   }
 
-  /** Whether the thread has not beaten between the last two checks. */
-  get isSilent(): boolean {
-    return this.#silent > 0;
-  }
-
   /** To be called every `intervalMs`; `nowMs` of a monotonic clock. */
   async check(nowMs: number): Promise<void> {
     const { intervalMs } = this.#options;

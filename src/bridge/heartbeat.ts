@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { writeHeapFigures } from './heap-figures.ts';
-import { isQuiet, QUIET_PACE } from './pace.ts';
+import { isQuiet, RESTING_BEATS } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
 
 /** How often the slower figures (heap, loop utilization) are refreshed, ms. */
@@ -18,28 +18,42 @@ export interface HeartbeatOptions {
   readonly onError: (part: string, error: unknown) => void;
 }
 
+export interface Heartbeat {
+  /** Work begins: beats come as often as they should from now on. */
+  wake(): void;
+  stop(): void;
+}
+
 /**
  * The sign of life of a thread: a timer that writes the time into shared memory, so that the agent sees a blocked loop
- * by its silence. How late the timer comes is the delay of the event loop.
+ * by its silence. How late the timer comes is the delay of the event loop. While no run is in flight it comes more rarely.
  */
-export function startHeartbeat(options: HeartbeatOptions): () => void {
+export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { shared, intervalMs } = options;
   const { i32, f64 } = shared;
-  let expected = performance.now();
-  let refreshed = expected;
+  let timer: NodeJS.Timeout | undefined;
+  let beatenAt = performance.now();
+  let expected = beatenAt;
+  let refreshed = beatenAt;
+
+  function live(now: number, pauseMs: number): void {
+    f64[F64.beatAt] = now;
+    f64[F64.restMs] = pauseMs - intervalMs;
+    Atomics.add(i32, I32.beat, 1);
+    expected = now + pauseMs;
+    clearTimeout(timer);
+    timer = setTimeout(beat, pauseMs).unref();
+  }
 
   function beat(): void {
     const now = performance.now();
     const late = Math.max(0, now - expected);
-    const elapsed = now - f64[F64.beatAt]!;
-    const pause = isQuiet(shared) ? QUIET_PACE * intervalMs : intervalMs;
-    expected = now + pause;
-    timer = setTimeout(beat, pause).unref();
+    const elapsed = now - beatenAt;
+    beatenAt = now;
+    live(now, isQuiet(shared) ? RESTING_BEATS * intervalMs : intervalMs);
     i32[I32.late + lateBucket(late)]!++;
     f64[F64.lateSumMs]! += late;
     f64[F64.lateSquaresMs]! += late * late;
-    f64[F64.beatAt] = now;
-    Atomics.add(i32, I32.beat, 1);
     try {
       options.onBeat(now, elapsed);
       if (now - refreshed < REFRESH_MS) return;
@@ -51,11 +65,15 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     }
   }
 
-  f64[F64.beatAt] = expected;
   f64[F64.heapLimit] = options.heapLimit;
   refresh(shared);
-  let timer = setTimeout(beat, intervalMs).unref();
-  return () => clearTimeout(timer);
+  live(beatenAt, intervalMs);
+  return {
+    wake: () => {
+      if (f64[F64.restMs]! > 0) live(performance.now(), intervalMs);
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
 
 function refresh(shared: Shared): void {

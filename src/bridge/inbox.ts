@@ -135,9 +135,10 @@ export class Inbox {
     return Atomics.load(this.shared.i32, I32.reloadAsked);
   }
 
-  /** Milliseconds since the writer's last heartbeat. */
+  /** Milliseconds since the writer's last sign of life, but for those in which it need not have given one. */
   lagMs(): number {
-    return Math.max(0, this.now() - this.shared.f64[F64.beatAt]!);
+    const { f64 } = this.shared;
+    return Math.max(0, this.now() - f64[F64.beatAt]! - f64[F64.restMs]!);
   }
 
   /** Reads all finished records, at most one ring full. */

@@ -79,6 +79,8 @@ const MAX_EXTRA_BYTES = 16_384;
  */
 export class Outbox {
   readonly shared: Shared;
+  /** Called when a run begins while none is in flight. */
+  onBusy: (() => void) | undefined;
   readonly #maxTasks: number;
   readonly #events: EventFile | undefined;
   readonly #taskIds = new Map<string, Map<string, Map<string, number>>>();
@@ -152,7 +154,7 @@ export class Outbox {
       return -1;
     }
     const slot = this.#free[--this.#freeCount]!;
-    i32[I32.inFlight]!++;
+    if (i32[I32.inFlight]!++ === 0) this.onBusy?.();
     const at = slotAt(slot);
     i32[(at + SLOT.task) >> 2] = taskId;
     i32[(at + SLOT.attempt) >> 2] = attempt;

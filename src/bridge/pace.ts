@@ -1,6 +1,10 @@
 import { I32, type Shared } from './protocol.ts';
 
-/** How much rarer both threads look up while no run is in flight: waking one that sleeps is most of what a look costs. */
+/**
+ * How much rarer the heartbeat is while no run is in flight, and how much rarer the agent looks: waking a thread that sleeps is most of
+ * what either costs.
+ */
+export const RESTING_BEATS = 4;
 export const QUIET_PACE = 2;
 
 /** Whether no run is in flight in a thread. */

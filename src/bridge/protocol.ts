@@ -99,6 +99,8 @@ export const F64 = {
   quietAt: 201,
   /** When usedHeap was read, ms of the writer's performance.now(). */
   heapReadAt: 202,
+  /** How much later than its interval the next heartbeat may come, ms: beats are rarer while no run is in flight. */
+  restMs: 203,
 } as const;
 
 export const MAX_SPACES = 16;

@@ -201,7 +201,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   },
   'watch.interval': {
     kind: duration('5ms', '10s'),
-    about: 'Time between two signs of life of the event loop; twice as much while no run is in flight.',
+    about: 'Time between two signs of life of the event loop; four times as much while no run is in flight.',
   },
   'memory.gc_budget': {
     kind: number(0, 0.5),

@@ -44,7 +44,7 @@ test('the heap and its spaces are those of the thread', () => {
     onBeat: () => {},
     onRefresh: () => {},
     onError: () => {},
-  })();
+  }).stop();
   t.vitals.collect();
   const used = metricValue(t.registry, 'v8js.memory.heap.used')!;
   assert.ok(Math.abs(used - v8.getHeapStatistics().used_heap_size) < 8e6, String(used));

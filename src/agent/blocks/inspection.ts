@@ -14,6 +14,8 @@ const ASLEEP_MS = 600;
 /** How long it is looked at how much of the time collections take, and how much longer an alert waits for that, ms. */
 const GC_MS = 40;
 const GC_ANSWER_MS = 60;
+/** Share of a CPU below which a thread is not waited for. */
+const BUSY_SHARE = 0.5;
 /** The one way in which JavaScript sleeps. */
 const WAITING = 'at Atomics.wait ';
 const ASLEEP_STEP_MS = 50;
@@ -81,8 +83,9 @@ export class Inspection {
       ms += ASLEEP_STEP_MS;
       await this.#wait(ms);
     }
-    // Of a thread that answers: one in a collection does so when that is over.
-    if (this.#look !== undefined) await Promise.race([this.#measured, pause(GC_ANSWER_MS)]);
+    // Of a thread that answers: one in a collection does so when that is over. Without much of a CPU the alert would wait for long.
+    if (this.#look !== undefined && (cpuMs ?? lagMs) >= BUSY_SHARE * lagMs)
+      await Promise.race([this.#measured, pause(GC_ANSWER_MS)]);
     const state = thread.state();
     const look = this.#look;
     const kind = classify({
