@@ -9,7 +9,7 @@ export interface Wish {
   readonly type: string;
   readonly queue?: string;
   readonly id?: string;
-  readonly payload?: { ms?: number; bytes?: number; error?: string; pad?: string };
+  readonly payload?: { ms?: number; bytes?: number; steps?: number; error?: string; pad?: string };
   readonly maxRetry?: number;
   readonly timeout?: number;
   readonly deadline?: number;

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -17,11 +18,13 @@ import (
 type order struct {
 	Ms    int    `json:"ms"`    // time that the handler takes
 	Bytes int    `json:"bytes"` // memory that it keeps for good
+	Steps int    `json:"steps"` // in how many pieces, one after the other while it runs; all at once unless given
 	Error string `json:"error"` // text of the error it returns
 	Pad   string `json:"pad"`   // a secret, or a size
 }
 
 var kept [][]byte
+var keeping sync.Mutex
 
 // worker runs a server until SIGTERM, SIGINT or SIGTSTP, as asynq does. It tells {"event":"started"|"ended","type","id"} of every run.
 func worker(args []string) error {
@@ -70,14 +73,23 @@ func handle(ctx context.Context, task *asynq.Task) error {
 
 	var what order
 	json.Unmarshal(task.Payload(), &what)
-	if what.Bytes > 0 {
-		block := make([]byte, what.Bytes)
+	pause := time.Duration(what.Ms) * time.Millisecond
+	steps := max(1, what.Steps)
+	for step := 0; step < steps && what.Bytes > 0; step++ {
+		block := make([]byte, what.Bytes/steps)
 		for i := range block {
 			block[i] = byte(i)
 		}
+		keeping.Lock()
 		kept = append(kept, block)
+		keeping.Unlock()
+		if steps > 1 {
+			time.Sleep(pause / time.Duration(steps))
+		}
 	}
-	pause := time.Duration(what.Ms) * time.Millisecond
+	if steps > 1 {
+		return nil
+	}
 	kind, _, _ := strings.Cut(task.Type(), ":")
 	switch kind {
 	case "stubborn": // does not look at its deadline
