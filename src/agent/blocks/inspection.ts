@@ -15,7 +15,7 @@ const ASLEEP_MS = 600;
 const GC_MS = 40;
 const GC_ANSWER_MS = 60;
 /** Share of a CPU below which a thread is not waited for. */
-const BUSY_SHARE = 0.5;
+const BUSY_SHARE = 0.25;
 /** The one way in which JavaScript sleeps. */
 const WAITING = 'at Atomics.wait ';
 const ASLEEP_STEP_MS = 50;

@@ -46,6 +46,11 @@ export function* readFlights(listings: readonly Listing[], names: TypeNames): Po
   const fresh: { listing: Listing; id: string }[] = [];
   for (const [at, listing] of busy.entries()) {
     if (!Array.isArray(lists[at])) continue;
+    // Both are written at once: the list has lapsed since the description was read, as that will have by the next poll.
+    if (lists[at].length === 0 && listing.before.size > 0) {
+      found.set(listing, new Map(listing.before));
+      continue;
+    }
     const flights = new Map<string, Flight | null>();
     found.set(listing, flights);
     for (const id of elements(lists[at]).flatMap((each) => text(each) ?? [])) {
@@ -72,9 +77,10 @@ function* describe(
   for (const [at, { listing, id }] of small.entries()) {
     const message = messages[at];
     const worker = Buffer.isBuffer(message) ? decodeWorker(message) : undefined;
-    // Gone between two commands: it has ended.
-    if (message === null) found.get(listing)!.delete(id);
-    else if (worker !== undefined)
+    // Gone between two commands: it has ended, or the list has lapsed, which the next poll tells.
+    if (message === null) {
+      if (!listing.before.has(id)) found.get(listing)!.delete(id);
+    } else if (worker !== undefined)
       found.get(listing)!.set(id, { id, ...worker, type: names.of(worker.type) });
   }
 }

@@ -145,6 +145,22 @@ test('tasks of a server that is gone are lost until somebody else has them', asy
   assert.equal(readings['q task.active x'], 1);
 });
 
+test('a list of tasks that lapses between two commands of a poll has not ended', async () => {
+  const now = await seconds();
+  // Descriptions are read again with every twelfth poll.
+  for (const polls of [1, 12]) {
+    await redis.flushall();
+    const { poll } = instance();
+    await beat(redis, 'a', { now, tasks: { t1: { type: 'x', queue: 'q' } } });
+    await redis.hset('asynq:{q}:t:t1', 'state', 'active');
+    for (let n = 0; n < polls; n++) await poll(now);
+    await redis.del('asynq:workers:{h1:7:a}');
+    assert.equal((await poll(now + 9))['q task.active x'], 1);
+    await redis.del('asynq:servers:{h1:7:a}');
+    assert.equal((await poll(now + 12))['q task.lost x h1 7'], 1, `after ${polls} polls`);
+  }
+});
+
 test('a member whose server is gone is asked for once', async () => {
   const now = await seconds();
   const { poll } = instance();

@@ -297,7 +297,8 @@ test('a queue that is deleted while it is watched is gone, and comes back', asyn
   await pending({ b: Date.now() - 1000 });
   await watcher.poll();
   assert.equal(watcher.status('q'), 'ok');
-  assert.ok(watcher.value('queue.ready.oldest')! >= 1);
+  // The clock of Redis is known within some milliseconds.
+  assert.ok(watcher.value('queue.ready.oldest')! >= 0.9);
 });
 
 test('names with braces, colons, spaces, newlines and letters of any script', async (t) => {
