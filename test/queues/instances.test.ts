@@ -223,7 +223,13 @@ test('one Redis by two addresses and a replica: polled once, told once, with and
       of('localhost', server.port),
       of('127.0.0.1', replica.port),
     ];
-    for (let i = 0; i < 3; i++) for (const watch of watches) await watch.poll();
+    for (let i = 0; i < 3; i++)
+      for (const watch of watches) {
+        await watch.poll();
+        // A lease that the replica has not heard of is none to it.
+        await redis.incr('written');
+        await redis.wait(1, 5000);
+      }
     const { value } = watches[0]!;
     // A second series of the queue would be an error of value().
     assert.equal(value('queue.depth', { ...OF_Q, 'queue.state': 'ready' }), 1, `user ${user}`);
