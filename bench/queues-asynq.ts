@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { createAsynq } from '../src/queues/asynq/asynq.ts';
 import { Claims } from '../src/queues/claims.ts';
@@ -8,7 +5,8 @@ import { connect } from '../src/queues/link.ts';
 import { RedisWatcher } from '../src/queues/redis-watcher.ts';
 import { parseTarget } from '../src/queues/target.ts';
 import { Registry } from '../src/store/registry.ts';
-import { asynqBinary, asynqMissing } from '../test/helpers/go-programs.ts';
+import { Asynq } from '../test/helpers/asynq.ts';
+import { asynqMissing } from '../test/helpers/go-programs.ts';
 import { type RedisServer, startRedis } from '../test/helpers/redis.ts';
 import type { BenchOptions } from './lib/bench.ts';
 import type { Measured } from './lib/figure.ts';
@@ -20,10 +18,9 @@ const INTERVAL_MS = 1000;
 
 /** Where the million tasks are: ready, in one queue or in many, or in groups of 100,000 users that wait to be put together (of as many as there are tasks, with fewer). */
 const LOADS = [
-  // No goal: a poll of one queue is mostly TIME, INFO and the lease, which many queues share.
-  { name: 'ready in 1 queue', state: 'pending', queues: 1, goal: undefined },
-  { name: 'ready in 100 queues', state: 'pending', queues: 100, goal: 10 },
-  { name: 'in the groups of 1 queue', state: 'aggregating', queues: 1, goal: 10 },
+  { name: 'ready in 1 queue', state: 'pending', queues: 1 },
+  { name: 'ready in 100 queues', state: 'pending', queues: 100 },
+  { name: 'in the groups of 1 queue', state: 'aggregating', queues: 1 },
 ] as const;
 
 /**
@@ -38,7 +35,7 @@ export async function asynqExporterRatio(
   const tasks = options.quick ? 20_000 : 1_000_000;
   const measured: Measured[] = [];
   const notes: string[] = [];
-  for (const { name, state, queues, goal } of LOADS) {
+  for (const { name, state, queues } of LOADS) {
     const server = await startRedis();
     const redis = new Redis(server.url);
     try {
@@ -52,7 +49,7 @@ export async function asynqExporterRatio(
         value: quantile(ratios, 0.5),
         n: ratios.length,
         spread: spread(ratios),
-        ...(goal !== undefined && { goal: { value: goal, better: 'higher' } }),
+        goal: { value: 10, better: 'higher' },
       });
       notes.push(
         `${name}: Redis spends ${exporterUs.toFixed(0)} µs on a scrape of the exporter and ${pollUs.toFixed(0)} µs on a poll.`,
@@ -85,7 +82,7 @@ async function compare(server: RedisServer, redis: Redis, { quick, rounds }: Ben
   });
   const asynq = createAsynq();
   watcher.scope(asynq, asynq.prefix);
-  const exporter = await startExporter(server);
+  const exporter = (await Asynq.on(server)).exporter();
   try {
     const repeat = quick ? 20 : 300;
     const scrapes = async (n: number) => cpuOf(redis, n, exporter.scrape);
@@ -111,21 +108,6 @@ async function compare(server: RedisServer, redis: Redis, { quick, rounds }: Ben
     exporter.stop();
     await watcher.stop();
   }
-}
-
-async function startExporter({ port }: RedisServer) {
-  const child = spawn(await asynqBinary('asynq'), ['exporter', '-redis', `127.0.0.1:${port}`], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout });
-  return {
-    async scrape(): Promise<void> {
-      const told = once(lines, 'line');
-      child.stdin.write('\n');
-      await told;
-    },
-    stop: () => child.kill(),
-  };
 }
 
 /** CPU seconds of Redis for one call. */

@@ -1,36 +1,26 @@
 import type { Notifier } from '../alerts/notifier.ts';
-import type { Inbox, RunRecord } from '../bridge/inbox.ts';
+import type { Inbox } from '../bridge/inbox.ts';
 import { QUIET_PACE } from '../bridge/pace.ts';
-import type { BreakerRow, Offer, ServerKey, TallyName, TaskKey, TrafficRow } from '../bridge/protocol.ts';
+import type { Offer } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import type { AlertTransition } from '../model/alert.ts';
 import { type Clock, monotonicMs, steadyClock, wallClock } from '../model/clock.ts';
-import type { RedisTarget, SeenQueue } from '../model/redis-target.ts';
-import type { SpanData } from '../model/span.ts';
+import type { RedisTarget } from '../model/redis-target.ts';
 import { type ResourceAttributes, resourceAttributes } from '../otlp/resource.ts';
 import type { QueueSelection } from '../queues/watcher.ts';
 import { Registry } from '../store/registry.ts';
 import type { Actions } from './actions.ts';
-import { gaugeActive } from './active.ts';
 import type { Alerting } from './alerting.ts';
 import { Blocks } from './blocks/blocks.ts';
-import { countBreaker } from './breakers.ts';
 import type { Captures } from './captures/captures.ts';
 import type { Aftermath } from './crashes/aftermath.ts';
 import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
-import { Dependencies } from './dependencies.ts';
-import { Evidence } from './evidence.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
-import { Habits } from './habits.ts';
-import { Ingest } from './ingest.ts';
-import { Memory } from './memory.ts';
-import { Metering } from './metering/metering.ts';
+import { Intake } from './intake.ts';
 import { Outlet } from './outlet.ts';
 import { beginAtZero, countOwnCpu } from './own-metrics.ts';
 import { Queues } from './queues.ts';
-import { Sources } from './sources.ts';
-import { Timeouts } from './timeouts.ts';
 import { Timers } from './timers.ts';
 
 const MEMORY_CHECK_MS = 250;
@@ -45,9 +35,10 @@ const REMIND_MS = 5000;
 /**
  * Every stage of the agent, top to bottom, and what flows between them:
  *
- *     sources ─► ingest ─► registry ─► alerting (store, rules) ─► exporting (OTLP, Alertmanager)
- *        └─► watchdog ────────┘                                      ▲
- *     host, vitals, memory, queues ─┘          spans ────────────────┘
+ *     intake ─► registry ─► alerting (store, rules) ─► exporting (OTLP, Alertmanager)
+ *       │          ▲   ▲                                   ▲
+ *       ├─► blocks ┘   └ host, queues                      │
+ *       └── spans ─────────────────────────────────────────┘
  *
  * `watch` is all that is needed to notice a blocked loop; `load` and `connect` bring in what is slower to load.
  */
@@ -58,19 +49,12 @@ export class Pipeline {
   readonly #registry: Registry;
   readonly #guard: Guard;
   readonly #warn: (text: string) => void;
-  readonly #ingest: Ingest;
-  readonly #dependencies: Dependencies;
-  readonly #habits: Habits;
-  readonly #evidence: Evidence;
-  readonly #timeouts: Timeouts;
-  readonly #sources: Sources;
+  readonly #intake: Intake;
   readonly #queues: Queues;
   readonly #timers: Timers;
   readonly #blocks: Blocks;
   #captures: Captures | undefined;
   #actions: Actions | undefined;
-  #memory: Memory | undefined;
-  #metering: Metering | undefined;
   #recorder: Recorder | undefined;
   #aftermath: Aftermath | undefined;
   #alerting: Alerting | undefined;
@@ -93,7 +77,7 @@ export class Pipeline {
     this.#config = config;
     this.#timers = new Timers({
       beatMs: config.watch.interval,
-      pace: () => (this.#sources.isQuiet(config.watch.interval) ? QUIET_PACE : 1),
+      pace: () => (this.#intake.isQuiet ? QUIET_PACE : 1),
     });
     this.#resource = resourceAttributes(config.otel.serviceName, {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),
@@ -111,19 +95,14 @@ export class Pipeline {
       inspector: config.inspector,
       warn: this.#warn,
       onBlocked: (block) => {
-        this.#evidence.blockedBy(block.run);
+        this.#intake.evidence.blockedBy(block.run);
         this.#tick(true);
       },
       onFree: () => {
-        this.#evidence.blockedBy(undefined);
+        this.#intake.evidence.blockedBy(undefined);
         this.#tick(true);
       },
     });
-    this.#ingest = new Ingest(this.#registry, { network: config.network });
-    this.#habits = new Habits(this.#registry, this.#ingest);
-    this.#dependencies = new Dependencies(this.#registry);
-    this.#timeouts = new Timeouts(this.#registry, config.overdue);
-    this.#evidence = new Evidence(() => this.#sources.active());
     this.#queues = new Queues({
       config,
       registry: this.#registry,
@@ -132,53 +111,35 @@ export class Pipeline {
       sidecar,
       onPolled: sidecar ? () => this.#polled() : undefined,
     });
-    const handlers = {
-      run: (run: RunRecord) => this.#guard('ingest', () => this.#run(run)),
-      task: (_id: number, task: TaskKey) =>
-        this.#guard('ingest', () => {
-          this.#ingest.task(task);
-          this.#habits.task(task);
-        }),
-      breaker: (row: BreakerRow) => this.#guard('ingest', () => countBreaker(this.#registry, row)),
-      traffic: (task: TaskKey | undefined, server: ServerKey, row: TrafficRow) =>
-        this.#guard('ingest', () => this.#dependencies.add(task, server, row)),
-      tally: (from: Inbox, task: TaskKey, name: TallyName, delta: number) =>
-        this.#guard('ingest', () => this.#habits.tally(from, task, name, delta)),
-      ended: (from: Inbox) => this.#guard('ingest', () => this.#habits.ended(from)),
-      span: (span: unknown) =>
-        this.#guard('export', () => this.#outlet.send((to) => to.span(span as SpanData))),
-      queue: (seen: unknown) => this.#guard('queues', () => this.#queues.seen(seen as SeenQueue)),
-      collection: (pauseMs: number, heapAfter: number, external: number) =>
-        this.#guard('memory', () =>
-          this.#memory?.collected(monotonicMs(), pauseMs, heapAfter, external, process.memoryUsage.rss()),
-        ),
-      unreadable: (error: unknown) =>
-        this.#guard('inbox', () => {
-          throw error;
-        }),
-    };
-    this.#sources = new Sources(this.#registry, handlers, (inbox, isMain) =>
-      this.#blocks.watchdog(inbox, isMain),
-    );
+    this.#intake = new Intake({
+      config,
+      registry: this.#registry,
+      guard: this.#guard,
+      blocks: this.#blocks,
+      outlet: this.#outlet,
+      onQueue: (seen) => this.#queues.seen(seen),
+      onSuccess: (run) => this.#aftermath?.succeeded(run),
+    });
   }
 
   /** Stage one: watches a thread. The first is the main thread. */
   watch(offer: Offer): Inbox {
-    const { inbox } = this.#sources.add(offer);
-    if (this.#memory !== undefined) return inbox;
-    this.#memory = new Memory(inbox, this.#registry, this.#ingest, this.#config.memory);
-    this.#metering = new Metering(inbox, { registry: this.#registry, main: this.#blocks.main });
+    const isFirst = this.#intake.main === undefined;
+    const inbox = this.#intake.watch(offer);
+    if (!isFirst) return inbox;
     this.#timers.every(this.#config.watch.interval, () => this.#watchOnce());
-    const inboxes = () => this.#sources.all.map((source) => source.inbox);
     this.#recorder = this.#guard('recorder', () =>
-      openRecorder(this.#config, this.#resource, inboxes, () => this.#drain()),
+      openRecorder(
+        this.#config,
+        this.#resource,
+        () => this.#intake.inboxes,
+        () => this.#intake.drain(),
+      ),
     );
     if (this.#recorder !== undefined) this.#timers.every(RECORD_MS, () => this.#record());
     // What is loaded next keeps this thread longer than a run may live.
     this.#record();
-    this.#timers.every(MEMORY_CHECK_MS, () =>
-      this.#guard('memory', () => this.#memory?.check(monotonicMs())),
-    );
+    this.#timers.every(MEMORY_CHECK_MS, () => this.#intake.checkMemory());
     return inbox;
   }
 
@@ -201,7 +162,7 @@ export class Pipeline {
       guard: this.#guard,
       runsFor: (labels) =>
         this.#aftermath?.runsFor(labels) ?? [
-          ...this.#evidence.runsFor(labels),
+          ...this.#intake.evidence.runsFor(labels),
           ...this.#queues.runsFor(labels),
         ],
       onAlert: (transition) => this.#alert(transition),
@@ -214,9 +175,7 @@ export class Pipeline {
     const host = createHostCollector({ registry: this.#registry });
     const collect = (): void => {
       this.#guard('host', () => host.collect(wallClock()));
-      this.#guard('habits', () =>
-        this.#habits.observe(monotonicMs(), this.#sources.tasks(), this.#sources.active().length),
-      );
+      this.#intake.observe();
     };
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
     this.#timers.every(step, () => {
@@ -274,12 +233,12 @@ export class Pipeline {
 
   /** Reads, evaluates and exports all that there is, within a second. */
   async flush(): Promise<void> {
-    this.#drain();
+    this.#intake.drain();
     this.#guard('recorder', () => this.#recorder?.end(monotonicMs()));
     this.#tick(true);
     this.#alerting?.flush();
     this.#exportMetrics();
-    this.#metering?.close();
+    this.#intake.close();
     // The process may end as soon as this has: what would look at its main thread must not begin anew.
     this.#blocks.close(2 * FLUSH_MS);
     this.#captures?.close();
@@ -292,7 +251,7 @@ export class Pipeline {
     const { actions, captures, pauses } = await openActions({
       config: this.#config,
       registry: this.#registry,
-      inbox: this.#sources.all[0]?.inbox,
+      inbox: this.#intake.main,
       blocks: this.#blocks,
       queues: this.#queues,
       flush: async () => this.#outlet.exporting?.flush(FLUSH_MS),
@@ -307,11 +266,11 @@ export class Pipeline {
 
   /** The limits of memory, where there is a worker in this process. */
   async #openExhaustion(): Promise<void> {
-    const inbox = this.#sources.all[0]?.inbox;
+    const inbox = this.#intake.main;
     if (inbox === undefined) return;
     const { openExhaustion } = await import('./exhaustion/open.ts');
     const exhaustion = openExhaustion(this.#config, inbox, this.#blocks.main, this.#registry, {
-      active: () => this.#sources.active(),
+      active: () => this.#intake.active(),
       onMark: () => this.#tick(true),
     });
     const check = (): void => void this.#guard('memory', () => exhaustion.check(monotonicMs()));
@@ -362,34 +321,12 @@ export class Pipeline {
     return openNotifier({ config, registry, resource, alerting, guard: this.#guard, warn: this.#warn });
   }
 
-  #drain(): void {
-    this.#guard('inbox', () => this.#sources.drain());
-  }
-
   #watchOnce(): void {
-    this.#drain();
-    const now = monotonicMs();
-    for (const { watchdog } of this.#sources.all) this.#guard('watchdog', () => watchdog.check(now));
-    this.#guard('metering', () => this.#metering?.check(now));
-    const asked = this.#sources.all[0]?.inbox.reloadsAsked ?? 0;
+    this.#intake.check();
+    const asked = this.#intake.main?.reloadsAsked ?? 0;
     if (asked === this.#reloads) return;
     this.#reloads = asked;
     this.reloadRules();
-  }
-
-  #run(run: RunRecord): void {
-    this.#ingest.run(run);
-    this.#habits.run(run);
-    this.#timeouts.run(run);
-    this.#evidence.finished(run);
-    if (!run.failed) this.#aftermath?.succeeded(run);
-    if (!run.exportSpan) return;
-    const heapPeak = this.#metering?.peakOf(run);
-    if (heapPeak !== undefined) run.extra = { ...run.extra, heapPeak };
-    // Thousands of times a second: no function of its own where it can be sent at once.
-    const { exporting } = this.#outlet;
-    if (exporting !== undefined) exporting.run(run);
-    else this.#outlet.send((to) => to.run(run));
   }
 
   /** What a poll has brought is not to wait for the next step; many instances of Redis do not make many more steps. */
@@ -406,17 +343,8 @@ export class Pipeline {
       this.#urgent ||= force;
       return;
     }
-    // What ended since the last drain must be counted as ended before what goes on is counted.
-    this.#drain();
-    this.#guard('vitals', () => {
-      for (const { vitals } of this.#sources.all) vitals.collect();
-      this.#metering?.collect(this.#sources.all.map(({ inbox }) => inbox));
-      countOwnCpu(this.#registry);
-      const active = this.#sources.active();
-      this.#ingest.active(active);
-      gaugeActive(this.#registry, this.#sources.tasks(), active);
-      this.#timeouts.compare(active, this.#sources.all[0]?.inbox.lagMs() ?? 0);
-    });
+    this.#intake.collect();
+    this.#guard('vitals', () => countOwnCpu(this.#registry));
     this.#guard('rules', () => this.#alerting?.tick(this.#now(), force));
   }
 

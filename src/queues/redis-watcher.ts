@@ -209,12 +209,14 @@ export class RedisWatcher {
   *#look(): Poll<number> {
     const { now } = this.#options;
     const withLoad = this.#polls++ % LOAD_EVERY === 0;
+    // Of the question: an age by this clock is never too small.
+    const atMs = now();
     const [time, info] = yield withLoad ? [['TIME'], ['INFO', 'cpu']] : [['TIME']];
     if (time instanceof Error) throw time;
     if (withLoad) this.#pace.load(text(info) ?? '', now());
     const [seconds, microseconds] = elements(time).map(integer);
     const redisMs = (seconds ?? 0) * 1000 + (microseconds ?? 0) / 1000;
-    this.#clock = { redisMs, atMs: now() };
+    this.#clock = { redisMs, atMs };
     return redisMs;
   }
 
@@ -250,14 +252,18 @@ export class RedisWatcher {
   async #claim(link: Link): Promise<void> {
     const open = [...this.#scopes].filter(([, { role }]) => role === 'refused' && this.#mayPoll(role));
     if (open.length === 0) return;
-    const { claims, target } = this.#options;
-    const nodes = Array.from({ length: link.nodes() }, (_, node) => this.#run(link, replicationId(), node));
-    this.#identity ??= `${(await Promise.all(nodes)).sort().join()}/${target.db}`;
+    const { claims } = this.#options;
+    this.#identity ??= await this.#identify(link);
     for (const [name, watching] of open) {
       if (claims.take(`${this.#identity} ${name}`, this)) continue;
       watching.role = 'standby';
       watching.scope.silence();
     }
+  }
+
+  async #identify(link: Link): Promise<string> {
+    const nodes = Array.from({ length: link.nodes() }, (_, node) => this.#run(link, replicationId(), node));
+    return `${(await Promise.all(nodes)).sort().join()}/${this.#options.target.db}`;
   }
 
   #publishRoles(late: boolean): void {

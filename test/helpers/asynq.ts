@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { asynqBinary } from './go-programs.ts';
 import type { RedisServer } from './redis.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
@@ -95,6 +96,22 @@ export class Asynq {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
+  }
+
+  /** asynq's own collector for Prometheus. `scrape` gives the names of what it tells. */
+  exporter(...flags: string[]): { scrape(): Promise<string[]>; stop(): void } {
+    const child = spawn(this.program, ['exporter', ...this.#redis, ...flags], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout });
+    return {
+      async scrape() {
+        const told = once(lines, 'line');
+        child.stdin.write('\n');
+        return JSON.parse(String((await told)[0])).families;
+      },
+      stop: () => void child.kill(),
+    };
   }
 
   /** What asynq's Inspector says, after what the flags ask it to do. */

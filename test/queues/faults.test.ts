@@ -12,7 +12,7 @@ import type { QueueSystem } from '../../src/queues/system.ts';
 import { parseTarget } from '../../src/queues/target.ts';
 import { type RedisServer, startRedis } from '../helpers/redis.ts';
 import { startProxy } from './proxy.ts';
-import { watching } from './watching.ts';
+import { addReader, watching } from './watching.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -160,21 +160,7 @@ test('wrong passwords and missing rights', async (t) => {
   assert.equal(watch.value('queue.workers'), undefined);
   await watch.watcher.stop();
 
-  await redis.call(
-    ...[
-      'ACL',
-      'SETUSER',
-      'reader',
-      'on',
-      '>x',
-      'resetkeys',
-      '%R~bull:*',
-      '-@all',
-      '+@read',
-      '+time',
-      '+info',
-    ],
-  );
+  await addReader(redis, '%R~bull:*');
   const many = watching(t, at('reader:x@'), [bullmq], { leaderless: false });
   await many.poll();
   assert.equal(many.status(), 'no_lease');

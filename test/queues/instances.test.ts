@@ -11,7 +11,7 @@ import { instanceName, parseTarget } from '../../src/queues/target.ts';
 import { Registry } from '../../src/store/registry.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { beat, type FakeServer } from './asynq/fake-server.ts';
-import { type Watching, watching } from './watching.ts';
+import { addReader, type Watching, watching } from './watching.ts';
 
 /** Two Redis instances in which everything has the same name, watched by one process: what is of one must not show on the other. */
 
@@ -210,8 +210,7 @@ test('one Redis by two addresses and a replica: polled once, told once, with and
   await redis.config('SET', 'repl-diskless-sync-delay', 0);
   await copy.replicaof('127.0.0.1', server.port);
   while ((await copy.exists('asynq:queues')) === 0) await new Promise((later) => setTimeout(later, 50));
-  for (const each of [redis, copy])
-    await each.call('ACL', 'SETUSER', 'reader', 'on', '>x', '%R~*', '-@all', '+@read', '+time', '+info');
+  for (const each of [redis, copy]) await addReader(each);
 
   for (const user of ['', 'reader:x@']) {
     const registry = new Registry(Date.now(), { maxSeriesPerMetric: 2000 });
@@ -259,19 +258,7 @@ test('two databases of one Redis are two', async (t) => {
   t.after(() => server.stop());
   const redis = new Redis(server.url);
   t.after(() => redis.disconnect());
-  await redis.call(
-    'ACL',
-    'SETUSER',
-    'reader',
-    'on',
-    '>x',
-    '%R~*',
-    '-@all',
-    '+@read',
-    '+time',
-    '+info',
-    '+select',
-  );
+  await addReader(redis, '%R~*', '+select');
   const claims = new Claims();
   for (const db of [0, 1]) {
     const watch = watching(t, `redis://reader:x@127.0.0.1:${server.port}/${db}`, [createAsynq()], { claims });

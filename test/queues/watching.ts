@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import type { Redis } from 'ioredis';
 import { Claims } from '../../src/queues/claims.ts';
 import { connect } from '../../src/queues/link.ts';
 import { RedisWatcher, type RedisWatcherOptions } from '../../src/queues/redis-watcher.ts';
@@ -27,6 +28,12 @@ export interface Watching extends Published {
   onTrip?: () => void;
   /** Polls, and gives back ms until the next. */
   poll(times?: number): Promise<number>;
+}
+
+/** Makes the user `reader`, password `x`, who may read keys and nothing else. */
+export async function addReader(redis: Redis, keys = '%R~*', ...more: string[]): Promise<void> {
+  const reads = ['-@all', '+@read', '+time', '+info'];
+  await redis.call('ACL', 'SETUSER', 'reader', 'on', '>x', 'resetkeys', keys, ...reads, ...more);
 }
 
 export function publishedIn(registry: Registry): Published {

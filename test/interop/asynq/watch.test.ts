@@ -4,6 +4,7 @@ import { suite, test } from 'node:test';
 import { Asynq } from '../../helpers/asynq.ts';
 import { CLI } from '../../helpers/built.ts';
 import { asynqMissing } from '../../helpers/go-programs.ts';
+import { knownSeries } from '../../helpers/metric-names.ts';
 import type { ReceivedLog } from '../../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../../helpers/otlp-sink.ts';
 import { startRedis } from '../../helpers/redis.ts';
@@ -13,6 +14,25 @@ const GROWTH = 600_000_000;
 
 /** The command line that a Go team starts beside its workers, to an OTLP receiver. */
 suite('taskwarden watch beside workers of asynq', { skip: asynqMissing() }, () => {
+  test('tells nothing under a name that asynq and a Go program have for what they tell themselves', async (t) => {
+    const redis = await startRedis();
+    const asynq = await Asynq.on(redis);
+    await asynq.enqueue({ type: 'ok' });
+    const exporter = asynq.exporter('-runtime');
+    t.after(async () => {
+      exporter.stop();
+      await redis.stop();
+    });
+    const names = await exporter.scrape();
+    for (const each of ['asynq_queue_size', 'go_goroutines', 'process_resident_memory_bytes'])
+      assert.ok(names.includes(each), `${names}`);
+    const own = knownSeries();
+    assert.deepEqual(
+      names.filter((name) => own.has(name)),
+      [],
+    );
+  });
+
   test('alerts name the worker and the tasks in its hands', async (t) => {
     const redis = await startRedis();
     const sink: OtlpSink = await startSink();

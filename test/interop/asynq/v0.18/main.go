@@ -21,8 +21,9 @@ func main() {
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour },
 		LogLevel:       asynq.ErrorLevel,
 	})
+	// The one that fails comes first in its queue: while two block, the server does nothing else.
 	for _, each := range []struct{ kind, queue string }{
-		{"block:1", "old"}, {"fail", "old"}, {"ok", "older"}, {"block:2", "older"}, {"ok", "older"},
+		{"fail", "old"}, {"block:1", "old"}, {"ok", "older"}, {"block:2", "older"}, {"ok", "older"},
 	} {
 		task := asynq.NewTask(each.kind, []byte(`{"pad":"top-secret"}`))
 		if _, err := client.Enqueue(task, asynq.Queue(each.queue)); err != nil {
