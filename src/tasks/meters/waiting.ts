@@ -12,6 +12,8 @@ const LONG_SLICE_MS = 0.5;
 const LONG_SLICE_WHERE_CROWDED_MS = 0.2;
 /** From this share of its time in the queue for a CPU on, a thread is on a crowded machine. */
 const CROWDED = 0.01;
+/** How often it is asked whether the machine is, ms: after a sleep the first question to the kernel takes 50 µs. */
+const CHECK_MS = 250;
 
 /**
  * Time that a thread seemed to be busy in and was not: it waited for a CPU on a machine that is short of them, or slept within a callback
@@ -28,6 +30,7 @@ export class Waiting {
   /** In the queue, up to the last look, ms. */
   #queuedMs = 0;
   #checkedMs = 0;
+  #sinceCheckMs = 0;
   /** Whether others want this thread's CPU: then it waits when it wakes up, too, which is no part of any slice. So until it is known. */
   #isCrowded = false;
 
@@ -42,6 +45,7 @@ export class Waiting {
     this.#even = this.#chargedMs - this.#account.cpuMs;
     this.#queuedMs = this.#account.queuedMs;
     this.#checkedMs = this.#queuedMs;
+    this.#sinceCheckMs = 0;
     this.#isCrowded = this.#account.knowsQueue;
   }
 
@@ -51,11 +55,13 @@ export class Waiting {
 
   /** To be called some times a second. @param elapsedMs since the last call */
   check(elapsedMs: number): void {
-    if (!this.#account.knowsQueue) return;
+    this.#sinceCheckMs += elapsedMs;
+    if (this.#sinceCheckMs < CHECK_MS || !this.#account.knowsQueue) return;
     this.#account.read();
     const { queuedMs } = this.#account;
-    this.#isCrowded = queuedMs - this.#checkedMs > CROWDED * elapsedMs;
+    this.#isCrowded = queuedMs - this.#checkedMs > CROWDED * this.#sinceCheckMs;
     this.#checkedMs = queuedMs;
+    this.#sinceCheckMs = 0;
   }
 
   /**

@@ -110,6 +110,9 @@ test('short slices are looked at on a crowded machine alone, and until it is kno
   assert.ok(isLookedAt());
   it.waiting.check(10_000);
   assert.ok(!isLookedAt());
-  it.waiting.check(1);
+  it.kernel.queuedMs += 3;
+  it.waiting.check(200);
+  assert.ok(!isLookedAt(), 'it is asked four times a second');
+  it.waiting.check(50);
   assert.ok(isLookedAt());
 });
