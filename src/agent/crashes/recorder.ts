@@ -253,7 +253,7 @@ export class Recorder {
       if (generation === 0) break;
       seen[slot] = generation;
       if ((generation & 1) === 0) continue;
-      run.task = inbox.tasks[i32[(at + SLOT.task) >> 2]!] ?? UNKNOWN_TASK;
+      run.task = this.#task(inbox, i32[(at + SLOT.task) >> 2]!);
       run.startedAt = origin + f64[(at + SLOT.start) >> 3]!;
       run.attempt = i32[(at + SLOT.attempt) >> 2]!;
       run.cpuMs = f64[(at + SLOT.cpuMs) >> 3]!;
@@ -271,6 +271,12 @@ export class Recorder {
       else if (isMain && slot === current && index >= 0) holder = index;
     }
     return holder;
+  }
+
+  /** The first run of a task may have begun since the last reading, and its recording may be the only one. */
+  #task({ tasks }: Inbox, id: number): TaskKey {
+    if (tasks[id] === undefined) this.#options.drain();
+    return tasks[id] ?? UNKNOWN_TASK;
   }
 
   #ownEnd(): End | 'stopped' | undefined {

@@ -10,12 +10,15 @@ import { createShared, END, F64, I32, STATE } from '../../../src/bridge/protocol
 import { monotonicMs } from '../../../src/model/clock.ts';
 import { folder, identity, recordings } from './parts.ts';
 
-function setUp(path = folder(), { isShared = false, events = false } = {}) {
+function setUp(path = folder(), { isShared = false, events = false, onDrained = () => {} } = {}) {
   const shared = createShared();
   const file = new EventFile(shared);
   const outbox = new Outbox(shared, 100, file);
   const inbox = new Inbox(shared.buffer, monotonicMs() - performance.now());
-  const drain = () => inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
+  const drain = () => {
+    inbox.drain({ run() {}, task() {}, span() {}, collection() {}, unreadable() {} });
+    onDrained();
+  };
   const newRecorder = () =>
     new Recorder({
       folder: { path, isShared },
@@ -57,6 +60,20 @@ test('there is a file from the first run on, which follows the runs', () => {
   recorder.tick(300);
   assert.deepEqual(jobs(), [[]], 'a process with nothing in flight loses nothing');
 });
+
+for (const events of [false, true])
+  test(`a task is known by its name though its first run begins while a recording is made (events: ${events})`, () => {
+    let begin = (): void => {};
+    const { recorder, open, names } = setUp(folder(), { events, onDrained: () => begin() });
+    open('1');
+    recorder.tick(0);
+    begin = () => {
+      begin = () => {};
+      open('2', 'shrink');
+    };
+    recorder.tick(1000);
+    assert.deepEqual(names(), ['resize', 'shrink']);
+  });
 
 test('the run that holds the thread is recorded where it keeps it to itself, or at the end', () => {
   const { path, shared, recorder, open } = setUp();
