@@ -67,11 +67,12 @@ export class Watchdog {
   #cpuAtBeat: number | undefined;
   #cpuSeen: number | undefined;
   #gcAtBeat = 0;
-  #beatAt = 0;
   #inspection: Pick<Inspection, 'see' | 'look'> | undefined;
   #isDeciding = false;
   #excused: BlockClass | undefined;
   #block: Block | undefined;
+  /** When it began, ms of the thread's performance.now(). */
+  #blockedAt = 0;
   #suspects: readonly Suspicion[] = [];
   /** Marks that the block has passed. */
   #told = 0;
@@ -113,13 +114,11 @@ export class Watchdog {
   }
 
   #begin(beat: number, cpuMs: number | undefined): void {
-    const { f64 } = this.#inbox.shared;
     this.#beat = beat;
     this.#silent = 0;
     this.#unseenMs = 0;
     this.#cpuAtBeat = cpuMs;
     this.#gcAtBeat = this.#gcMs();
-    this.#beatAt = f64[F64.beatAt]!;
     this.#inspection = undefined;
     this.#excused = undefined;
   }
@@ -164,6 +163,7 @@ export class Watchdog {
         : [holder?.task ?? NO_TASK];
     this.#suspects = named.map((task) => ({ task, kind: named.length === 1 ? 'exclusive' : 'shared' }));
     this.#told = 0;
+    this.#blockedAt = this.#inbox.aliveAt();
     this.#block = {
       run: holder === 'unknown' ? undefined : holder,
       tasks: named,
@@ -210,7 +210,7 @@ export class Watchdog {
     this.#takeLateStack(block);
     const ended = this.#inbox.closed
       ? 0
-      : this.#inbox.shared.f64[F64.beatAt]! - this.#beatAt - this.#unseenMs;
+      : this.#inbox.shared.f64[F64.beatAt]! - this.#blockedAt - this.#unseenMs;
     block.durationMs = Math.max(block.durationMs, ended);
     if (block.kind !== undefined)
       block.kind = classifyEnded(block.kind, block.durationMs, this.#gcMs() - this.#gcAtBeat);

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { writeHeapFigures } from './heap-figures.ts';
-import { isQuiet, RESTING_BEATS } from './pace.ts';
+import { beatPause } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
 
 /** How often the slower figures (heap, loop utilization) are refreshed, ms. */
@@ -8,6 +8,7 @@ const REFRESH_MS = 1000;
 
 export interface HeartbeatOptions {
   readonly shared: Shared;
+  /** Of the agent's looks. */
   readonly intervalMs: number;
   /** Bytes, of the old generation. */
   readonly heapLimit: number;
@@ -36,9 +37,10 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   let expected = beatenAt;
   let refreshed = beatenAt;
 
-  function live(now: number, pauseMs: number): void {
+  function live(now: number): void {
+    const pauseMs = beatPause(shared, intervalMs);
     f64[F64.beatAt] = now;
-    f64[F64.restMs] = pauseMs - intervalMs;
+    f64[F64.pauseMs] = pauseMs;
     Atomics.add(i32, I32.beat, 1);
     expected = now + pauseMs;
     clearTimeout(timer);
@@ -50,7 +52,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     const late = Math.max(0, now - expected);
     const elapsed = now - beatenAt;
     beatenAt = now;
-    live(now, isQuiet(shared) ? RESTING_BEATS * intervalMs : intervalMs);
+    live(now);
     i32[I32.late + lateBucket(late)]!++;
     f64[F64.lateSumMs]! += late;
     f64[F64.lateSquaresMs]! += late * late;
@@ -67,10 +69,10 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
 
   f64[F64.heapLimit] = options.heapLimit;
   refresh(shared);
-  live(beatenAt, intervalMs);
+  live(beatenAt);
   return {
     wake: () => {
-      if (f64[F64.restMs]! > 0) live(performance.now(), intervalMs);
+      if (f64[F64.pauseMs]! > beatPause(shared, intervalMs)) live(performance.now());
     },
     stop: () => clearTimeout(timer),
   };

@@ -135,10 +135,19 @@ export class Inbox {
     return Atomics.load(this.shared.i32, I32.reloadAsked);
   }
 
-  /** Milliseconds since the writer's last sign of life, but for those in which it need not have given one. */
-  lagMs(): number {
+  /**
+   * When the writer's loop came to what it is about, ms of its performance.now(), where its next heartbeat stays away: that is somewhere
+   * between the two, and right in the middle where no callback is known that it has begun since the last.
+   */
+  aliveAt(): number {
     const { f64 } = this.shared;
-    return Math.max(0, this.now() - f64[F64.beatAt]! - f64[F64.restMs]!);
+    const [beatAt, pauseMs, turnAt] = [f64[F64.beatAt]!, f64[F64.pauseMs]!, f64[F64.turnAt]!];
+    return turnAt > beatAt ? Math.min(turnAt, beatAt + pauseMs) : beatAt + pauseMs / 2;
+  }
+
+  /** Milliseconds since then. */
+  lagMs(): number {
+    return Math.max(0, this.now() - this.aliveAt());
   }
 
   /** Reads all finished records, at most one ring full. */

@@ -99,8 +99,10 @@ export const F64 = {
   quietAt: 201,
   /** When usedHeap was read, ms of the writer's performance.now(). */
   heapReadAt: 202,
-  /** How much later than its interval the next heartbeat may come, ms: beats are rarer while no run is in flight. */
-  restMs: 203,
+  /** From the last heartbeat to the next, ms. */
+  pauseMs: 203,
+  /** When the loop last began a callback, as far as CPU time is metered, ms of the writer's performance.now(). */
+  turnAt: 204,
 } as const;
 
 export const MAX_SPACES = 16;

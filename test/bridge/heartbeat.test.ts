@@ -20,33 +20,44 @@ function setup(t: TestContext) {
   });
   outbox.onBusy = heartbeat.wake;
   t.after(() => heartbeat.stop());
-  return { ...ends, heartbeat, beats: () => shared.i32[I32.beat]!, rest: () => shared.f64[F64.restMs]! };
+  return { ...ends, heartbeat, beats: () => shared.i32[I32.beat]!, pause: () => shared.f64[F64.pauseMs]! };
 }
 
-test('beats are rarer while no run is in flight, which counts as no silence', (t) => {
-  const { shared, inbox, beats, rest } = setup(t);
+test('beats are rarer while no run is in flight', (t) => {
+  const { beats, pause } = setup(t);
   const before = beats();
-  t.mock.timers.tick(INTERVAL);
+  assert.equal(pause(), 4 * INTERVAL);
+  t.mock.timers.tick(4 * INTERVAL - 1);
+  assert.equal(beats(), before);
+  t.mock.timers.tick(1);
   assert.equal(beats(), before + 1);
-  assert.equal(rest(), 3 * INTERVAL);
-  t.mock.timers.tick(3 * INTERVAL);
-  assert.equal(beats(), before + 1);
-  t.mock.timers.tick(INTERVAL);
-  assert.equal(beats(), before + 2);
-  shared.f64[F64.beatAt] = inbox.now() - 4 * INTERVAL;
-  assert.ok(inbox.lagMs() < 2 * INTERVAL);
 });
 
 test('the first run is a sign of life, and beats come as often as they should', (t) => {
-  const { begin, finish, beats, rest } = setup(t);
-  t.mock.timers.tick(INTERVAL);
+  const { begin, finish, beats, pause } = setup(t);
   const before = beats();
   const run = begin();
   assert.equal(beats(), before + 1);
-  assert.equal(rest(), 0);
+  assert.equal(pause(), 2 * INTERVAL);
   begin();
-  t.mock.timers.tick(INTERVAL);
-  t.mock.timers.tick(INTERVAL);
+  t.mock.timers.tick(2 * INTERVAL);
+  t.mock.timers.tick(2 * INTERVAL);
   assert.equal(beats(), before + 3, 'a second run is none');
   finish(run);
+});
+
+test('a loop is silent since the callback it has begun, or else since about its last heartbeat', (t) => {
+  const { shared, inbox } = setup(t);
+  const aliveWith = (turnAt: number): number => {
+    shared.f64[F64.beatAt] = 1000;
+    shared.f64[F64.turnAt] = turnAt;
+    return inbox.aliveAt();
+  };
+  assert.equal(aliveWith(900), 1000 + 2 * INTERVAL);
+  assert.equal(aliveWith(1030), 1030);
+  assert.equal(
+    aliveWith(9000),
+    1000 + 4 * INTERVAL,
+    'callbacks that follow one another without a turn of the loop',
+  );
 });

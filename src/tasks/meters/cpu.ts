@@ -183,6 +183,7 @@ export class CpuMeter {
   #onMacrotask(): void {
     this.#macrotaskCount++;
     this.#switchTo(runStorage.getStore() ?? this.#none, true);
+    this.#shared.f64[F64.turnAt] = this.#lastMs;
   }
 
   #switchTo(cell: Cell, mayHaveIdled: boolean): void {
@@ -227,10 +228,11 @@ export class CpuMeter {
   }
 
   #enterSync<T>(run: Run, call: () => T): T {
-    const { i32 } = this.#shared;
+    const { i32, f64 } = this.#shared;
     const outer = i32[I32.current]!;
     i32[I32.current] = run.slot;
     const start = now();
+    f64[F64.turnAt] = start;
     try {
       return call();
     } finally {
