@@ -8,13 +8,15 @@ import { evaluateInstant } from '../promql/evaluate.ts';
 import { Memo } from '../promql/memo.ts';
 import { compile, type Expression } from '../promql/promql.ts';
 import { timeLimit } from '../promql/time-limit.ts';
-import { createRuleManager, type RuleManager } from '../rules/manager.ts';
+import { createRuleManager, type EvaluationSummary, type RuleManager } from '../rules/manager.ts';
+import type { RuleGroup } from '../rules/rule.ts';
 import { shippedGroups } from '../rules/shipped.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
 import { blockMarks, type Threshold } from './blocks/marks.ts';
 import type { Guard } from './guard.ts';
+import { Concerned, type Occasion, URGENT } from './occasions.ts';
 import { RuleFiles } from './rule-files.ts';
 import type { RuleState } from './rule-state.ts';
 import { Scraper } from './scrape.ts';
@@ -56,6 +58,7 @@ export class Alerting {
   readonly #elapsed: () => number;
   readonly #threshold: Threshold;
   #blockMarks: readonly number[];
+  #concerned: Readonly<Record<keyof typeof URGENT, Concerned>>;
   #dropped = 0;
   #isSlow = false;
 
@@ -84,6 +87,7 @@ export class Alerting {
     this.#threshold = { threshold: config.watch.threshold, isSet };
     const groups = this.#files.read();
     this.#blockMarks = blockMarks(groups, this.#threshold);
+    this.#concerned = concernedBy(groups);
     this.#rules = createRuleManager({
       groups,
       compile,
@@ -107,14 +111,13 @@ export class Alerting {
     if (config.rulesReload) this.#files.watch(() => this.reload());
   }
 
-  /** Samples everything at `t`, ms since the Unix epoch, and evaluates the rules that are due; all of them with `force`. */
-  tick(t: number, force: boolean): void {
+  /** Samples at `t`, ms since the Unix epoch, what the occasion has changed, and evaluates the groups that it concerns. */
+  tick(t: number, occasion: Occasion): void {
     const started = performance.now();
     this.#registry.set('taskwarden.series', {}, this.#store.size);
     this.#registry.add('taskwarden.series.dropped', {}, this.#store.droppedSamples - this.#dropped);
     this.#dropped = this.#store.droppedSamples;
-    this.#scraper.scrape(t);
-    const { succeeded, failed, missed, deferred } = this.#rules.evaluate(t, { force });
+    const { succeeded, failed, missed, deferred } = this.#evaluate(t, occasion);
     this.#memo.clear();
     const count = (outcome: string, n: number): void =>
       this.#registry.add('taskwarden.rules.evaluations', { outcome }, n);
@@ -140,6 +143,7 @@ export class Alerting {
       if (groups === undefined) return;
       this.#rules.reload(groups);
       this.#blockMarks = blockMarks(groups, this.#threshold);
+      this.#concerned = concernedBy(groups);
     });
   }
 
@@ -168,6 +172,15 @@ export class Alerting {
     return this.#rules.describe();
   }
 
+  #evaluate(t: number, occasion: Occasion): EvaluationSummary {
+    if (occasion === 'step' || occasion === 'all') {
+      this.#scraper.scrape(t);
+      return this.#rules.evaluate(t, { force: occasion === 'all' });
+    }
+    this.#scraper.scrape(t, URGENT[occasion]);
+    return this.#rules.evaluate(t, { force: true, only: (group) => this.#concerned[occasion].has(group) });
+  }
+
   #save(last: boolean): void {
     this.#guard('alert state', () => this.#state?.save(monotonicMs(), () => this.#rules.snapshot(), last));
   }
@@ -178,6 +191,10 @@ export class Alerting {
     if (value.type === 'scalar') return [{ labels: {}, value: value.value }];
     return value.type === 'vector' ? value.samples : [];
   }
+}
+
+function concernedBy(groups: readonly RuleGroup[]): Record<keyof typeof URGENT, Concerned> {
+  return { block: new Concerned(groups, URGENT.block), memory: new Concerned(groups, URGENT.memory) };
 }
 
 /** `job` and `instance`, as Prometheus makes them of an OTLP resource. */

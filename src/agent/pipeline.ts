@@ -18,6 +18,7 @@ import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Intake } from './intake.ts';
+import type { Occasion } from './occasions.ts';
 import { Outlet } from './outlet.ts';
 import { beginAtZero, countOwnCpu } from './own-metrics.ts';
 import { Queues } from './queues.ts';
@@ -62,7 +63,7 @@ export class Pipeline {
   /** Times that the main thread has asked for the rule files to be read again. */
   #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
-  #urgent = false;
+  #isLate = false;
   /** When a poll last made a step of its own; monotonic. */
   #polledMs = Number.NEGATIVE_INFINITY;
 
@@ -96,11 +97,11 @@ export class Pipeline {
       warn: this.#warn,
       onBlocked: (block) => {
         this.#intake.evidence.blockedBy(block.run);
-        this.#tick(true);
+        this.#tick('block');
       },
       onFree: () => {
         this.#intake.evidence.blockedBy(undefined);
-        this.#tick(true);
+        this.#tick('block');
       },
     });
     this.#queues = new Queues({
@@ -181,11 +182,11 @@ export class Pipeline {
     this.#timers.every(step, () => {
       collect();
       // Polls that come as often as steps take their place.
-      if (monotonicMs() - this.#polledMs > step * 1.1) this.#tick(false);
+      if (monotonicMs() - this.#polledMs > step * 1.1) this.#tick('step');
     });
     this.#timers.every(this.#config.machine.interval, collectMachine);
     collect();
-    this.#tick(this.#urgent);
+    this.#tick(this.#isLate ? 'all' : 'step');
     this.#guard('recorder', () => this.#recorder?.share(monotonicMs()));
   }
 
@@ -235,7 +236,7 @@ export class Pipeline {
   async flush(): Promise<void> {
     this.#intake.drain();
     this.#guard('recorder', () => this.#recorder?.end(monotonicMs()));
-    this.#tick(true);
+    this.#tick('all');
     this.#alerting?.flush();
     this.#exportMetrics();
     this.#intake.close();
@@ -271,7 +272,7 @@ export class Pipeline {
     const { openExhaustion } = await import('./exhaustion/open.ts');
     const exhaustion = openExhaustion(this.#config, inbox, this.#blocks.main, this.#registry, {
       active: () => this.#intake.active(),
-      onMark: () => this.#tick(true),
+      onMark: () => this.#tick('memory'),
     });
     const check = (): void => void this.#guard('memory', () => exhaustion.check(monotonicMs()));
     this.#timers.every(Math.min(EXHAUSTION_CHECK_MS, this.#config.watch.interval), check);
@@ -293,7 +294,7 @@ export class Pipeline {
       registry: this.#registry,
       guard: this.#guard,
       onEvent: (record) => this.#outlet.send((to) => to.event(record)),
-      evaluate: () => this.#tick(true),
+      evaluate: () => this.#tick('all'),
     });
     this.#aftermath = aftermath;
     const look = (): void => void this.#guard('aftermath', () => aftermath.look());
@@ -334,18 +335,20 @@ export class Pipeline {
     const now = monotonicMs();
     if (now - this.#polledMs < this.#config.store.step / 2) return;
     this.#polledMs = now;
-    this.#tick(true);
+    this.#tick('all');
   }
 
-  /** @param force evaluates all rules now, whatever their interval */
-  #tick(force: boolean): void {
+  #tick(occasion: Occasion): void {
     if (this.#alerting === undefined) {
-      this.#urgent ||= force;
+      this.#isLate ||= occasion !== 'step';
       return;
     }
-    this.#intake.collect();
-    this.#guard('vitals', () => countOwnCpu(this.#registry));
-    this.#guard('rules', () => this.#alerting?.tick(this.#now(), force));
+    // A process that has a tenth of a CPU, or is about to die, has no time for what can wait for the next step.
+    if (occasion === 'step' || occasion === 'all') {
+      this.#intake.collect();
+      this.#guard('vitals', () => countOwnCpu(this.#registry));
+    }
+    this.#guard('rules', () => this.#alerting?.tick(this.#now(), occasion));
   }
 
   #exportMetrics(): void {

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/labels.ts';
+import type { MetricName } from '../model/metrics.ts';
 import { prometheusLabel, prometheusName } from '../model/prometheus-name.ts';
 import type { HistogramPoint, NumberPoint, Registry } from '../store/registry.ts';
 import type { SeriesStore } from '../store/series-store.ts';
@@ -29,10 +30,12 @@ export class Scraper {
     this.#target = target;
   }
 
-  scrape(t: number): void {
+  /** @param only metrics that are copied; all if left out */
+  scrape(t: number, only?: readonly MetricName[]): void {
     this.#round++;
     if (!this.#store.tick(t)) return;
     for (const metric of this.#registry.metrics()) {
+      if (only !== undefined && !only.includes(metric.name)) continue;
       const { kind, unit, buckets = [] } = metric.definition;
       const name = prometheusName(metric.name, unit, kind);
       for (const point of metric.points.values()) {
@@ -45,7 +48,7 @@ export class Scraper {
         if (refused && this.#round % RETRY_ROUNDS === 0) this.#points.delete(point);
       }
     }
-    this.#endVanished();
+    if (only === undefined) this.#endVanished();
   }
 
   #scraped(point: NumberPoint | HistogramPoint, name: string, buckets: readonly number[]): Scraped {

@@ -3,7 +3,7 @@ import type { Labels } from '../model/labels.ts';
 import type { AlertContext } from './alerting.ts';
 import { type ActiveSince, GroupRunner, type RulePorts } from './group.ts';
 import { type AlertSnapshot, Restored } from './restore.ts';
-import type { Compile, RuleGroup } from './rule.ts';
+import { type Compile, groupKey, type RuleGroup } from './rule.ts';
 import type { TemplateEnvironment } from './template.ts';
 import { TimeLine } from './time-line.ts';
 import type { RuleGroupView } from './view.ts';
@@ -33,12 +33,17 @@ export interface EvaluationSummary {
   readonly deferred: number;
 }
 
+export interface EvaluateOptions {
+  readonly force?: boolean;
+  readonly only?: (group: RuleGroup) => boolean;
+}
+
 export interface RuleManager {
   /**
-   * Evaluates the groups that are due at `t`, ms since the Unix epoch, or all of them with `force`, whatever the budget. A group
-   * is never evaluated twice for the same moment, and a forced evaluation leaves its schedule alone. Never throws.
+   * Evaluates the groups that are due at `t`, ms since the Unix epoch, or all of them with `force`, whatever the budget; with `only`, none
+   * but those. A group is never evaluated twice for the same moment, and a forced evaluation leaves its schedule alone. Never throws.
    */
-  evaluate(t: number, options?: { force?: boolean }): EvaluationSummary;
+  evaluate(t: number, options?: EvaluateOptions): EvaluationSummary;
   /**
    * Goes on with other groups. A group that is the same as before stays as it is; in one that has changed, rules keep the alerts of
    * the rule of the same name and labels; alerts of rules that are gone are resolved, and their series end.
@@ -103,7 +108,7 @@ class Manager implements RuleManager {
     this.#runners = options.groups.map((group) => this.#runner(group));
   }
 
-  evaluate(t: number, { force = false } = {}): EvaluationSummary {
+  evaluate(t: number, { force = false, only }: EvaluateOptions = {}): EvaluationSummary {
     const { elapsed = () => 0, budgetMs = Number.POSITIVE_INFINITY } = this.#options;
     const began = elapsed();
     const leapt = this.#passTime(t, began);
@@ -112,7 +117,7 @@ class Manager implements RuleManager {
     let next: GroupRunner | undefined;
     let any = false;
     for (const runner of runners) {
-      if (!runner.isDue(t, force)) continue;
+      if (!runner.isDue(t, force) || only?.(runner.group) === false) continue;
       if (any && !force && elapsed() - began > budgetMs) {
         next ??= runner;
         runner.putOff();
@@ -204,11 +209,6 @@ class Manager implements RuleManager {
       }
     }
   }
-}
-
-/** Names of groups need not be unique across files. */
-function groupKey({ file, name }: RuleGroup): string {
-  return JSON.stringify([file, name]);
 }
 
 function isSameGroup(a: RuleGroup, b: RuleGroup): boolean {

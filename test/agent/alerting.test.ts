@@ -67,7 +67,7 @@ test('a rule fires with the labels of the series and of the process, and ends', 
     },
   });
   active(7);
-  alerting.tick(T0, true);
+  alerting.tick(T0, 'all');
   assert.equal(transitions.length, 1);
   const [firing] = transitions;
   assert.equal(firing?.state, 'firing');
@@ -83,7 +83,7 @@ test('a rule fires with the labels of the series and of the process, and ends', 
   assert.equal(asked.length, 1);
   assert.equal(alerting.alerts().length, 1);
   active(1);
-  alerting.tick(T0 + 1000, true);
+  alerting.tick(T0 + 1000, 'all');
   assert.deepEqual(
     transitions.map(({ state }) => state),
     ['firing', 'resolved'],
@@ -93,11 +93,11 @@ test('a rule fires with the labels of the series and of the process, and ends', 
 
 test('rules have their interval; force does not wait for it', () => {
   const { alerting, transitions, active } = setup('own.yaml');
-  alerting.tick(T0, false);
+  alerting.tick(T0, 'step');
   active(7);
-  alerting.tick(T0 + 1000, false);
+  alerting.tick(T0 + 1000, 'step');
   assert.equal(transitions.length, 0);
-  alerting.tick(T0 + 2000, true);
+  alerting.tick(T0 + 2000, 'all');
   assert.equal(transitions.length, 1);
 });
 
@@ -105,7 +105,7 @@ test('an evaluation that fails is counted and told once; the rules beside it go 
   const { registry, alerting, told, transitions, active } = setup('faulty.yaml');
   active(1, 'a');
   active(1, 'b');
-  for (let n = 0; n < 3; n++) alerting.tick(T0 + 2000 * n, true);
+  for (let n = 0; n < 3; n++) alerting.tick(T0 + 2000 * n, 'all');
   assert.equal(told.length, 1, told.join('\n'));
   assert.match(told[0]!, /^fault in rule twice \(/);
   assert.equal(transitions.filter(({ name }) => name === 'Works').length, 2);
@@ -124,9 +124,9 @@ test('a receiver of alerts that throws does not stop the rules', () => {
     },
   });
   active(7);
-  alerting.tick(T0, true);
+  alerting.tick(T0, 'all');
   active(1);
-  alerting.tick(T0 + 1000, true);
+  alerting.tick(T0 + 1000, 'all');
   assert.equal(calls, 2);
   assert.equal(told.length, 1);
   assert.match(told[0]!, /no receiver/);
@@ -140,7 +140,7 @@ test('the size of the store and what it dropped are metrics', () => {
     }),
   });
   for (let n = 0; n < 150; n++) active(n, `task-${n}`);
-  for (let n = 0; n < 3; n++) alerting.tick(T0 + n * 1000, true);
+  for (let n = 0; n < 3; n++) alerting.tick(T0 + n * 1000, 'all');
   assert.equal(metricValue(registry, 'taskwarden.series'), 100);
   assert.ok(metricValue(registry, 'taskwarden.series.dropped')! >= 2 * 50);
 });

@@ -74,7 +74,7 @@ function setup(rules: string, env: Record<string, string> = {}) {
       transitions.splice(0).map(({ name, previousState, state }) => `${name}: ${previousState} > ${state}`),
     tick(seconds: number) {
       clock = seconds * 1000;
-      alerting.tick(T0 + clock, false);
+      alerting.tick(T0 + clock, 'step');
     },
     /** Fulfils with what is said next; rejects when nothing is. */
     next: () =>
