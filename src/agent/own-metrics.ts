@@ -3,10 +3,15 @@ import type { Registry } from '../store/registry.ts';
 
 const DROP_REASONS = ['queue_full', 'rejected', 'shutdown'];
 
-/** Node.js before 22.19 cannot tell a thread's CPU time: unknown, not 0. */
-export function countOwnCpu(registry: Registry): void {
+/** CPU time of the calling thread, ms. Node.js before 22.19 cannot tell it: unknown, not 0. */
+export function ownCpuMs(): number | undefined {
   const usage = process.threadCpuUsage?.();
-  if (usage !== undefined) registry.set('taskwarden.agent.cpu.time', {}, (usage.user + usage.system) / 1e6);
+  return usage && (usage.user + usage.system) / 1000;
+}
+
+export function countOwnCpu(registry: Registry): void {
+  const ms = ownCpuMs();
+  if (ms !== undefined) registry.set('taskwarden.agent.cpu.time', {}, ms / 1000);
 }
 
 /** Counters that an alert watches begin at 0: a first increment is one to `increase` only then. */

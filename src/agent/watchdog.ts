@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ActiveRun, Inbox } from '../bridge/inbox.ts';
 import { F64, GC_KINDS, I32, type TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
@@ -40,8 +41,9 @@ export interface WatchdogOptions {
   readonly intervalMs: number;
   /** Looks into the thread; undefined where that is not possible. */
   readonly inspect: () => Pick<Inspection, 'see' | 'look'> | undefined;
-  /** CPU time of the thread, ms; undefined where it is not known. */
+  /** CPU time of the thread, and of this one, ms; undefined where it is not known. */
   readonly cpuMs: () => number | undefined;
+  readonly ownCpuMs: () => number | undefined;
   /** Whether the agent itself keeps the thread. */
   readonly isHeld: () => boolean;
   /** A loop has just been found blocked, or has been for as long as the next mark. */
@@ -65,6 +67,7 @@ export class Watchdog {
   #unseenMs = 0;
   /** CPU time of the thread at its last beat and at the last check, ms. */
   #cpuAtBeat: number | undefined;
+  #ownCpuAtBeat = 0;
   #cpuSeen: number | undefined;
   #gcAtBeat = 0;
   #inspection: Pick<Inspection, 'see' | 'look'> | undefined;
@@ -118,6 +121,7 @@ export class Watchdog {
     this.#silent = 0;
     this.#unseenMs = 0;
     this.#cpuAtBeat = cpuMs;
+    this.#ownCpuAtBeat = this.#ownCpuMs();
     this.#gcAtBeat = this.#gcMs();
     this.#inspection = undefined;
     this.#excused = undefined;
@@ -131,11 +135,17 @@ export class Watchdog {
     const [threshold = Number.POSITIVE_INFINITY] = this.#options.marks();
     if (lagMs < threshold - LEAD_MS || this.#isDeciding) return;
     this.#inspection ??= this.#options.inspect();
-    if (lagMs < threshold) return;
+    // Not at the next look: that would be late by half an interval on average.
+    if (lagMs < threshold - this.#options.intervalMs) return;
     this.#isDeciding = true;
     try {
-      const cpuMs = this.#cpuSince();
-      const seen = await this.#inspection?.see(ANSWER_MS, lagMs, cpuMs);
+      if (lagMs < threshold) await pause(threshold - lagMs);
+      if (this.#inbox.closed || Atomics.load(this.#inbox.shared.i32, I32.beat) !== beat) return;
+      const seen = await this.#inspection?.see(ANSWER_MS, {
+        lagMs: this.#lagMs(),
+        cpuMs: this.#cpuSince(),
+        agentMs: this.#ownCpuMs() - this.#ownCpuAtBeat,
+      });
       // The answer may have come because the loop is free again.
       if (Atomics.load(this.#inbox.shared.i32, I32.beat) !== beat || this.#inbox.closed) return;
       if (isExcused(seen?.kind)) this.#excuse(seen.kind);
@@ -221,6 +231,10 @@ export class Watchdog {
   #cpuSince(): number | undefined {
     if (this.#cpuSeen === undefined || this.#cpuAtBeat === undefined) return undefined;
     return this.#cpuSeen - this.#cpuAtBeat;
+  }
+
+  #ownCpuMs(): number {
+    return this.#options.ownCpuMs() ?? 0;
   }
 
   #gcMs(): number {

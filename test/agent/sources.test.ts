@@ -34,6 +34,7 @@ function setup(more: Partial<SourceHandlers> = {}) {
       const nobody = {
         inspect: () => undefined,
         cpuMs: () => undefined,
+      ownCpuMs: () => undefined,
         isHeld: () => false,
         onBlocked: () => {},
         onFree: () => {},

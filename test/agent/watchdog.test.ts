@@ -49,6 +49,7 @@ function setup({ see = async () => seen({ kind: 'native' }), cpuMs, marks = [THR
       };
     },
     cpuMs: () => cpuMs?.(),
+    ownCpuMs: () => undefined,
     isHeld: () => held,
     onBlocked(block) {
       found.push(block.run);
@@ -130,6 +131,24 @@ test('below the threshold nobody is suspected', async () => {
   await t.check(5);
   assert.deepEqual(t.found, []);
   assert.equal(countOf(t.registry, 'task.event_loop.blocked'), 0);
+});
+
+test('a look shortly before the threshold waits for it, unless the heart beats meanwhile', async () => {
+  const t = setup();
+  t.hold(t.begin());
+  t.drain();
+  await t.check();
+  t.silentFor(THRESHOLD_MS - INTERVAL_MS / 2);
+  await t.check(2);
+  assert.deepEqual(t.found, [], 'so far it may merely have been stopped');
+  const look = t.check();
+  t.beat();
+  await look;
+  assert.deepEqual(t.found, []);
+  await t.check();
+  t.silentFor(THRESHOLD_MS - INTERVAL_MS / 2);
+  await t.check(3);
+  assert.equal(t.found.length, 1);
 });
 
 test('a process that was stopped is not blocked: our own check was late, and then the heart beats at once', async () => {

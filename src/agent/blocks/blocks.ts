@@ -2,6 +2,7 @@ import type { Inbox } from '../../bridge/inbox.ts';
 import { F64 } from '../../bridge/protocol.ts';
 import type { AlertTransition } from '../../model/alert.ts';
 import type { Registry } from '../../store/registry.ts';
+import { ownCpuMs } from '../own-metrics.ts';
 import { type Block, Watchdog } from '../watchdog.ts';
 import { Findings } from './findings.ts';
 import { Inspection } from './inspection.ts';
@@ -48,6 +49,7 @@ export class Blocks {
           ? new Inspection({ main, maps, thread, heapLimit: inbox.shared.f64[F64.heapLimit]! })
           : undefined,
       cpuMs: () => (isMain ? thread.cpuMs() : undefined),
+      ownCpuMs,
       isHeld: () => isMain && this.#held > 0,
       onBlocked: (block) => {
         this.#findings.began(block);

@@ -4,11 +4,17 @@
  */
 export type BlockClass = 'code' | 'gc' | 'child_process' | 'native' | 'host_starved' | 'debugger';
 
-export interface BlockFacts {
+/** What a block has taken so far. */
+export interface Spent {
   /** How long the loop has been blocked. */
   readonly lagMs: number;
   /** CPU time of the thread since then; undefined where it is not known. */
   readonly cpuMs: number | undefined;
+  /** CPU time of the agent's own thread, which the other could have had. */
+  readonly agentMs: number;
+}
+
+export interface BlockFacts extends Spent {
   /** Letter of the thread's state, see ThreadState. */
   readonly state: string | undefined;
   /** Whether the thread, when asked, answered in time. */
@@ -42,8 +48,8 @@ export function classify(facts: BlockFacts): BlockClass {
   return facts.hasChild ? 'child_process' : 'native';
 }
 
-function isStarved({ state, cpuMs, lagMs }: BlockFacts): boolean {
-  return state === 'R' && cpuMs !== undefined && cpuMs < STARVED_SHARE * lagMs;
+function isStarved({ state, cpuMs, agentMs, lagMs }: BlockFacts): boolean {
+  return state === 'R' && cpuMs !== undefined && cpuMs + agentMs < STARVED_SHARE * lagMs;
 }
 
 /** A block of these classes is no fault of a task, and no alert says so. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { READ_GC_SHARE } from '../../bridge/gc-share.ts';
-import { type BlockClass, classify } from './classify.ts';
+import { type BlockClass, classify, type Spent } from './classify.ts';
 import type { MainThread } from './main-thread.ts';
 import type { SourceMaps } from './source-maps.ts';
 import { type Look, lookAt } from './stack.ts';
@@ -69,11 +69,11 @@ export class Inspection {
   /**
    * What is known `waitMs` after the question at the latest.
    *
-   * @param lagMs how long the loop has been blocked
-   * @param cpuMs CPU time of the thread since then
+   * @param spent what the block has taken so far
    */
-  async see(waitMs: number, lagMs: number, cpuMs: number | undefined): Promise<Seen> {
+  async see(waitMs: number, spent: Spent): Promise<Seen> {
     const { thread, heapLimit } = this.#options;
+    const { lagMs, cpuMs } = spent;
     const began = performance.now();
     const hasChild = (): boolean => thread.hasChildSince(lagMs + performance.now() - began);
     await this.#wait(waitMs);
@@ -89,8 +89,7 @@ export class Inspection {
     const state = thread.state();
     const look = this.#look;
     const kind = classify({
-      lagMs,
-      cpuMs,
+      ...spent,
       state,
       answered: look !== undefined,
       // One that runs, or waits by itself, is not; to ask is dear, as the debugger is told of every module.

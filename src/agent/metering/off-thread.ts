@@ -1,5 +1,6 @@
 import { F64, type Shared } from '../../bridge/protocol.ts';
 import type { Registry } from '../../store/registry.ts';
+import { ownCpuMs } from '../own-metrics.ts';
 
 export interface Readings {
   /** CPU time since the start, ms: of the whole process, and of this thread; undefined where it is not known. */
@@ -12,10 +13,7 @@ const READINGS: Readings = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
-  ownMs() {
-    const usage = process.threadCpuUsage?.();
-    return usage && (usage.user + usage.system) / 1000;
-  },
+  ownMs: ownCpuMs,
 };
 
 /**

@@ -8,13 +8,14 @@ import { type BlockFacts, classify, classifyEnded, isExcused } from '../../../sr
 import { ThreadState } from '../../../src/agent/blocks/thread-state.ts';
 
 const BUSY: BlockFacts = {
-  ...{ lagMs: 1000, cpuMs: 990, state: 'R', answered: true },
+  ...{ lagMs: 1000, cpuMs: 990, agentMs: 5, state: 'R', answered: true },
   ...{ paused: false, hasChild: false, heapShare: 0.3, gcShare: 0.1 },
 };
 
 for (const [expected, over, what] of [
   ['code', {}, 'it answers and is busy'],
   ['code', { cpuMs: 80 }, 'it is busy at a tenth of a CPU'],
+  ['code', { cpuMs: 20, agentMs: 60 }, 'the agent takes most of that'],
   ['code', { state: 'S', cpuMs: 0 }, 'it waits in JavaScript, as Atomics.wait does'],
   ['code', { cpuMs: undefined, state: undefined }, 'nothing is known but that it answers'],
   ['gc', { heapShare: 0.97 }, 'its heap is full'],
