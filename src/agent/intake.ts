@@ -82,6 +82,11 @@ export class Intake {
     return this.#sources.isQuiet(this.#options.config.watch.interval);
   }
 
+  /** See {@link Sources.isUrgent}. */
+  get isUrgent(): boolean {
+    return this.#sources.isUrgent;
+  }
+
   /** Reads all that there is. */
   drain(): void {
     this.#options.guard('inbox', () => this.#sources.drain());

@@ -79,6 +79,7 @@ export class Pipeline {
     this.#timers = new Timers({
       beatMs: config.watch.interval,
       pace: () => (this.#intake.isQuiet ? QUIET_PACE : 1),
+      isUrgent: () => this.#intake.isUrgent,
     });
     this.#resource = resourceAttributes(config.otel.serviceName, {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),

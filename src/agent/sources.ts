@@ -67,6 +67,11 @@ export class Sources {
     return this.#all.every(({ inbox }) => isQuiet(inbox.shared) && inbox.lagMs() < 2 * intervalMs);
   }
 
+  /** Whether a thread is about to be said to be blocked. */
+  get isUrgent(): boolean {
+    return this.#all.some(({ watchdog }) => watchdog.isPending);
+  }
+
   active(): ActiveRun[] {
     return this.#all.flatMap(({ inbox }, at) => {
       if (inbox.closed) return [];

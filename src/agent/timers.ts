@@ -1,5 +1,7 @@
 /** Whoever wants to be called this often or less has a timer of his own, ms. */
 const OWN_TIMER_MS = 1000;
+/** How long he is put off while there is something urgent, again and again, ms. */
+const PUT_OFF_MS = 200;
 
 interface Rider {
   /** Beats from one call to the next. */
@@ -12,28 +14,33 @@ export interface TimersOptions {
   readonly beatMs: number;
   /** Beats until the next wake-up, asked at each. */
   readonly pace?: () => number;
+  /** Whether there is something that what has a timer of its own must not delay. */
+  readonly isUrgent?: () => boolean;
 }
 
 /** What is done again and again. Short intervals share one timer: waking a thread costs as much as what it then does. */
 export class Timers {
   readonly #beatMs: number;
   readonly #pace: () => number;
+  readonly #isUrgent: () => boolean;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #putOff = new Set<NodeJS.Timeout>();
   readonly #riders: Rider[] = [];
   #shared: NodeJS.Timeout | undefined;
   /** Beats from one wake-up to the next. */
   #stride = 1;
   #beat = 0;
 
-  constructor({ beatMs, pace = () => 1 }: TimersOptions) {
+  constructor({ beatMs, pace = () => 1, isUrgent = () => false }: TimersOptions) {
     this.#beatMs = beatMs;
     this.#pace = pace;
+    this.#isUrgent = isUrgent;
   }
 
   /** Calls `run` every `ms`; where the pace makes that too fine, at every wake-up. */
   every(ms: number, run: () => void): void {
     if (ms < this.#beatMs || ms >= OWN_TIMER_MS) {
-      this.#timers.push(setInterval(run, ms));
+      this.#timers.push(setInterval(ms < this.#beatMs ? run : () => this.#whenCalm(run), ms));
       return;
     }
     if (this.#shared === undefined) this.#start(1);
@@ -42,7 +49,20 @@ export class Timers {
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#putOff) clearTimeout(timer);
     clearInterval(this.#shared);
+  }
+
+  #whenCalm(run: () => void): void {
+    if (!this.#isUrgent()) {
+      run();
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#putOff.delete(timer);
+      this.#whenCalm(run);
+    }, PUT_OFF_MS);
+    this.#putOff.add(timer);
   }
 
   #start(stride: number): void {

@@ -111,6 +111,11 @@ export class Watchdog {
     else if (this.#silent >= SILENT_CHECKS) await this.#suspect(beat, lagMs);
   }
 
+  /** Whether it is about to say that the loop is blocked. */
+  get isPending(): boolean {
+    return this.#inspection !== undefined && this.#block === undefined && this.#excused === undefined;
+  }
+
   /** Ends what it says of its thread, which has ended. */
   release(): void {
     this.#free();
@@ -139,20 +144,26 @@ export class Watchdog {
     if (lagMs < threshold - this.#options.intervalMs) return;
     this.#isDeciding = true;
     try {
-      if (lagMs < threshold) await pause(threshold - lagMs);
-      if (this.#inbox.closed || Atomics.load(this.#inbox.shared.i32, I32.beat) !== beat) return;
+      // Timers come up to a millisecond early.
+      if (lagMs < threshold) await pause(threshold - lagMs + 1);
+      if (this.#lagMs() < threshold || this.#isBeaten(beat)) return;
       const seen = await this.#inspection?.see(ANSWER_MS, {
         lagMs: this.#lagMs(),
         cpuMs: this.#cpuSince(),
         agentMs: this.#ownCpuMs() - this.#ownCpuAtBeat,
       });
       // The answer may have come because the loop is free again.
-      if (Atomics.load(this.#inbox.shared.i32, I32.beat) !== beat || this.#inbox.closed) return;
+      if (this.#isBeaten(beat)) return;
       if (isExcused(seen?.kind)) this.#excuse(seen.kind);
       else this.#found(seen);
     } finally {
       this.#isDeciding = false;
     }
+  }
+
+  /** Whether the thread has given a sign of life since, or has ended. */
+  #isBeaten(beat: number): boolean {
+    return Atomics.load(this.#inbox.shared.i32, I32.beat) !== beat || this.#inbox.closed;
   }
 
   /** No fault of a task: told once a silence. A paused thread begins anew, a starved one may turn out to be busy. */

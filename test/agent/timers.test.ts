@@ -37,3 +37,30 @@ test('at a slower pace there are fewer wake-ups, and only what is finer than the
   assert.equal(calls[50], 41);
   timers.stop();
 });
+
+test('what is rare waits for what is urgent', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 20) t.mock.timers.tick(20);
+  };
+  let isUrgent = true;
+  const timers = new Timers({ beatMs: 50, isUrgent: () => isUrgent });
+  const calls: Calls = {};
+  for (const ms of [20, 50, 1000]) timers.every(ms, () => (calls[ms] = (calls[ms] ?? 0) + 1));
+  pass(1000);
+  pass(300);
+  assert.equal(calls[20], 65);
+  assert.equal(calls[50], 26);
+  assert.equal(calls[1000], undefined);
+  isUrgent = false;
+  pass(100);
+  assert.equal(calls[1000], 1);
+  pass(600);
+  assert.equal(calls[1000], 2, 'the next comes in its time');
+  isUrgent = true;
+  pass(1000);
+  timers.stop();
+  isUrgent = false;
+  pass(1000);
+  assert.equal(calls[1000], 2);
+});
