@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { endPrograms, folderWith, type Program, startProgram } from '../fixtures/faults/program.ts';
+import { mountDisk } from '../helpers/full-disk.ts';
 import type { ReceivedLog } from '../helpers/otlp-items.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 
@@ -105,4 +106,29 @@ test('a folder that cannot be written to costs the evidence, not the alert, and 
   assert.equal(failed.attributes['taskwarden.action.outcome'], 'failed');
   const stderr = await end(program, 'no-folder');
   assert.equal(stderr.match(/no evidence: /g)?.length, 1, stderr);
+});
+
+test('a full disk costs the evidence and the flight recorder, not the alert nor the run', async (t) => {
+  const disk = mountDisk(256);
+  if (typeof disk === 'string') {
+    t.skip(disk);
+    return;
+  }
+  t.after(() => disk.remove());
+  mkdirSync(join(disk.path, 'evidence'));
+  mkdirSync(join(disk.path, 'state'));
+  disk.fill();
+  const program = start('full', join(disk.path, 'evidence'), {
+    TASKWARDEN_STATE_DIR: join(disk.path, 'state'),
+    TASKWARDEN_RECORDER: 'event',
+  });
+  const alert = await sink.waitFor(of('full', 'taskwarden.alert.name', 'LoopHeld'), 20_000);
+  assert.equal(alert.attributes['taskwarden.evidence'], undefined);
+  assert.match(String(alert.attributes['code.stacktrace']), /blocker\.ts/);
+  const failed = await sink.waitFor(of('full', 'taskwarden.action.name', 'heap-profile'));
+  assert.equal(failed.attributes['taskwarden.action.outcome'], 'failed');
+  const stderr = await end(program, 'full');
+  assert.equal(stderr.match(/no evidence: .*ENOSPC/g)?.length, 1, stderr);
+  assert.equal(stderr.match(/fault in recorder, .*ENOSPC/g)?.length, 1, stderr);
+  assert.deepEqual(readdirSync(join(disk.path, 'evidence')), [], 'nothing is left half-written');
 });
