@@ -16,7 +16,7 @@ import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
 import { blockMarks, type Threshold } from './blocks/marks.ts';
 import type { Guard } from './guard.ts';
-import { Concerned, type Occasion, URGENT } from './occasions.ts';
+import { Concerned, isUrgent, type Occasion, URGENT, type UrgentOccasion } from './occasions.ts';
 import { RuleFiles } from './rule-files.ts';
 import type { RuleState } from './rule-state.ts';
 import { Scraper } from './scrape.ts';
@@ -58,7 +58,7 @@ export class Alerting {
   readonly #elapsed: () => number;
   readonly #threshold: Threshold;
   #blockMarks: readonly number[];
-  #concerned: Readonly<Record<keyof typeof URGENT, Concerned>>;
+  #concerned: Readonly<Record<UrgentOccasion, Concerned>>;
   #dropped = 0;
   #isSlow = false;
 
@@ -111,7 +111,7 @@ export class Alerting {
     if (config.rulesReload) this.#files.watch(() => this.reload());
   }
 
-  /** Samples at `t`, ms since the Unix epoch, what the occasion has changed, and evaluates the groups that it concerns. */
+  /** Samples at `t`, ms since the Unix epoch, what the occasion has changed, and evaluates the rules that it concerns. */
   tick(t: number, occasion: Occasion): void {
     const started = performance.now();
     this.#registry.set('taskwarden.series', {}, this.#store.size);
@@ -133,7 +133,7 @@ export class Alerting {
       );
     }
     this.#registry.set('taskwarden.rules.evaluation.duration', {}, (performance.now() - started) / 1000);
-    this.#save(false);
+    if (!isUrgent(occasion)) this.#save(false);
   }
 
   /** Reads the rule files again: alerts of rules that are the same go on. Files that cannot be used change nothing. */
@@ -173,12 +173,12 @@ export class Alerting {
   }
 
   #evaluate(t: number, occasion: Occasion): EvaluationSummary {
-    if (occasion === 'step' || occasion === 'all') {
-      this.#scraper.scrape(t);
-      return this.#rules.evaluate(t, { force: occasion === 'all' });
+    if (isUrgent(occasion)) {
+      this.#scraper.scrape(t, URGENT[occasion]);
+      return this.#rules.evaluateOnly(t, this.#concerned[occasion].has);
     }
-    this.#scraper.scrape(t, URGENT[occasion]);
-    return this.#rules.evaluate(t, { force: true, only: (group) => this.#concerned[occasion].has(group) });
+    this.#scraper.scrape(t);
+    return this.#rules.evaluate(t, { force: occasion === 'all' });
   }
 
   #save(last: boolean): void {
@@ -193,7 +193,7 @@ export class Alerting {
   }
 }
 
-function concernedBy(groups: readonly RuleGroup[]): Record<keyof typeof URGENT, Concerned> {
+function concernedBy(groups: readonly RuleGroup[]): Record<UrgentOccasion, Concerned> {
   return { block: new Concerned(groups, URGENT.block), memory: new Concerned(groups, URGENT.memory) };
 }
 

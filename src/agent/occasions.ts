@@ -1,7 +1,7 @@
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import { prometheusName } from '../model/prometheus-name.ts';
 import type { Expression } from '../promql/promql.ts';
-import { groupKey, type RuleGroup } from '../rules/rule.ts';
+import type { Rule, RuleGroup } from '../rules/rule.ts';
 
 /** Metrics that are written the moment they change, by what changes them. */
 export const URGENT = {
@@ -15,32 +15,36 @@ export const URGENT = {
   ],
 } as const satisfies Record<string, readonly MetricName[]>;
 
-/** Why rules are evaluated: a step of time, with the groups that are due; an end or a beginning, with all; or what cannot wait. */
-export type Occasion = 'step' | 'all' | keyof typeof URGENT;
+export type UrgentOccasion = keyof typeof URGENT;
 
-/** The groups that look at some metrics, or at what rules record of them. */
+/** Why rules are evaluated: a step of time, with the groups that are due; a begin or an end, with all; or what cannot wait. */
+export type Occasion = 'step' | 'all' | UrgentOccasion;
+
+export function isUrgent(occasion: Occasion): occasion is UrgentOccasion {
+  return occasion in URGENT;
+}
+
+/** The rules that look at some metrics, or at what other rules record of them. */
 export class Concerned {
-  readonly #keys: ReadonlySet<string>;
+  readonly #expressions: ReadonlySet<string>;
 
   constructor(groups: readonly RuleGroup[], metrics: readonly MetricName[]) {
     const names = new Set(
       metrics.map((name) => prometheusName(name, METRICS[name].unit, METRICS[name].kind)),
     );
-    const rules = groups.flatMap((group) => group.rules.map((rule) => ({ rule, group })));
-    const keys = new Set<string>();
-    let before: number;
+    const expressions = new Set<string>();
+    const rules = groups.flatMap((group) => group.rules);
+    let known: number;
     do {
-      before = names.size;
-      for (const { rule, group } of rules) {
+      known = names.size;
+      for (const rule of rules) {
         if (!(rule.expression as Expression).metricNames().some((name) => names.has(name))) continue;
-        keys.add(groupKey(group));
+        expressions.add(rule.expr);
         if (rule.kind === 'record') names.add(rule.name);
       }
-    } while (names.size > before);
-    this.#keys = keys;
+    } while (names.size > known);
+    this.#expressions = expressions;
   }
 
-  has(group: RuleGroup): boolean {
-    return this.#keys.has(groupKey(group));
-  }
+  readonly has = (rule: Rule): boolean => this.#expressions.has(rule.expr);
 }

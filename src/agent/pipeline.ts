@@ -18,7 +18,7 @@ import { openRecorder } from './crashes/open-recorder.ts';
 import type { Recorder } from './crashes/recorder.ts';
 import { createGuard, type Guard, warnOnStderr } from './guard.ts';
 import { Intake } from './intake.ts';
-import type { Occasion } from './occasions.ts';
+import { isUrgent, type Occasion } from './occasions.ts';
 import { Outlet } from './outlet.ts';
 import { beginAtZero, countOwnCpu } from './own-metrics.ts';
 import { Queues } from './queues.ts';
@@ -345,7 +345,7 @@ export class Pipeline {
       return;
     }
     // A process that has a tenth of a CPU, or is about to die, has no time for what can wait for the next step.
-    if (occasion === 'step' || occasion === 'all') {
+    if (!isUrgent(occasion)) {
       this.#intake.collect();
       this.#guard('vitals', () => countOwnCpu(this.#registry));
     }

@@ -3,7 +3,7 @@ import type { Labels } from '../model/labels.ts';
 import type { AlertContext } from './alerting.ts';
 import { type ActiveSince, GroupRunner, type RulePorts } from './group.ts';
 import { type AlertSnapshot, Restored } from './restore.ts';
-import { type Compile, groupKey, type RuleGroup } from './rule.ts';
+import type { Compile, Rule, RuleGroup } from './rule.ts';
 import type { TemplateEnvironment } from './template.ts';
 import { TimeLine } from './time-line.ts';
 import type { RuleGroupView } from './view.ts';
@@ -33,17 +33,14 @@ export interface EvaluationSummary {
   readonly deferred: number;
 }
 
-export interface EvaluateOptions {
-  readonly force?: boolean;
-  readonly only?: (group: RuleGroup) => boolean;
-}
-
 export interface RuleManager {
   /**
-   * Evaluates the groups that are due at `t`, ms since the Unix epoch, or all of them with `force`, whatever the budget; with `only`, none
-   * but those. A group is never evaluated twice for the same moment, and a forced evaluation leaves its schedule alone. Never throws.
+   * Evaluates the groups that are due at `t`, ms since the Unix epoch, or all of them with `force`, whatever the budget. A group
+   * is never evaluated twice for the same moment, and a forced evaluation leaves its schedule alone. Never throws.
    */
-  evaluate(t: number, options?: EvaluateOptions): EvaluationSummary;
+  evaluate(t: number, options?: { force?: boolean }): EvaluationSummary;
+  /** Evaluates some rules at `t`, before their time: groups and their schedule know nothing of it. Never throws. */
+  evaluateOnly(t: number, isMeant: (rule: Rule) => boolean): EvaluationSummary;
   /**
    * Goes on with other groups. A group that is the same as before stays as it is; in one that has changed, rules keep the alerts of
    * the rule of the same name and labels; alerts of rules that are gone are resolved, and their series end.
@@ -108,7 +105,7 @@ class Manager implements RuleManager {
     this.#runners = options.groups.map((group) => this.#runner(group));
   }
 
-  evaluate(t: number, { force = false, only }: EvaluateOptions = {}): EvaluationSummary {
+  evaluate(t: number, { force = false } = {}): EvaluationSummary {
     const { elapsed = () => 0, budgetMs = Number.POSITIVE_INFINITY } = this.#options;
     const began = elapsed();
     const leapt = this.#passTime(t, began);
@@ -117,7 +114,7 @@ class Manager implements RuleManager {
     let next: GroupRunner | undefined;
     let any = false;
     for (const runner of runners) {
-      if (!runner.isDue(t, force) || only?.(runner.group) === false) continue;
+      if (!runner.isDue(t, force)) continue;
       if (any && !force && elapsed() - began > budgetMs) {
         next ??= runner;
         runner.putOff();
@@ -132,6 +129,17 @@ class Manager implements RuleManager {
     }
     this.#first = next === undefined ? 0 : this.#runners.indexOf(next);
     this.#endOrphans(t);
+    return summary;
+  }
+
+  evaluateOnly(t: number, isMeant: (rule: Rule) => boolean): EvaluationSummary {
+    this.#passTime(t, this.#options.elapsed?.() ?? 0);
+    const summary = { succeeded: 0, failed: 0, missed: 0, deferred: 0 };
+    for (const runner of this.#runners) {
+      const { succeeded, failed } = runner.runOnly(t, this.#context, this.#activeSince, isMeant);
+      summary.succeeded += succeeded;
+      summary.failed += failed;
+    }
     return summary;
   }
 
@@ -209,6 +217,11 @@ class Manager implements RuleManager {
       }
     }
   }
+}
+
+/** Names of groups need not be unique across files. */
+function groupKey({ file, name }: RuleGroup): string {
+  return JSON.stringify([file, name]);
 }
 
 function isSameGroup(a: RuleGroup, b: RuleGroup): boolean {

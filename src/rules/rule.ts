@@ -46,8 +46,3 @@ export interface RuleGroup {
   readonly queryOffsetMs: number;
   readonly rules: readonly Rule[];
 }
-
-/** What tells groups apart: names need not be unique across files. */
-export function groupKey({ file, name }: RuleGroup): string {
-  return JSON.stringify([file, name]);
-}

@@ -19,6 +19,22 @@ const folder = folderWith({
         labels: { severity: warning }
         annotations: { summary: '{{ $labels.task_name }} has {{ $value }} runs' }
 `,
+  'blocks.yaml': `groups:
+  - name: others
+    rules:
+      - alert: Held
+        expr: task_event_loop_blocked_seconds > 1
+      - alert: HeldBusy
+        expr: task_event_loop_blocked_seconds > 1 and task_active > 5
+      - alert: Busy
+        expr: task_active > 5
+  - name: recorded
+    rules:
+      - record: held:max
+        expr: max(task_event_loop_blocked_seconds)
+      - alert: HeldLong
+        expr: held:max > 2
+`,
   'faulty.yaml': `groups:
   - name: faulty
     interval: 1s
@@ -99,6 +115,24 @@ test('rules have their interval; force does not wait for it', () => {
   assert.equal(transitions.length, 0);
   alerting.tick(T0 + 2000, 'all');
   assert.equal(transitions.length, 1);
+});
+
+test('a block has only the rules evaluated that look at it, or at what is recorded of it, and only its metric sampled', () => {
+  const { registry, alerting, transitions, active } = setup('blocks.yaml');
+  alerting.tick(T0, 'step');
+  active(7);
+  registry.set('task.event_loop.blocked', { 'task.name': 'send' }, 3);
+  alerting.tick(T0 + 1000, 'block');
+  assert.deepEqual(
+    transitions.map(({ name }) => name),
+    ['Held', 'HeldLong'],
+  );
+  alerting.tick(T0 + 5000, 'step');
+  assert.deepEqual(
+    transitions.map(({ name }) => name),
+    ['Held', 'HeldLong', 'HeldBusy', 'Busy'],
+    'the number of runs is as of the last step',
+  );
 });
 
 test('an evaluation that fails is counted and told once; the rules beside it go on', () => {

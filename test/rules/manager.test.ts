@@ -407,6 +407,20 @@ describe('when groups are due', () => {
     assert.deepEqual(evaluations(rules, 2, 5), [0, 1]);
   });
 
+  test('some rules are evaluated before their time, and the group when it is due', () => {
+    const rules = manager('  - {alert: A, expr: x}\n  - {alert: B, expr: x}\n');
+    rules.evaluate(at(0));
+    results.x = [sample({ job: 'w' })];
+    const only = rules.evaluateOnly(at(3), ({ name }) => name === 'B');
+    assert.deepEqual(only, { succeeded: 1, failed: 0, missed: 0, deferred: 0 });
+    assert.deepEqual(
+      rules.alerts().map(({ name }) => name),
+      ['B'],
+    );
+    rules.evaluateOnly(at(5), ({ name }) => name === 'B');
+    assert.deepEqual(evaluations(rules, 4, 5, 9, 10), [0, 2, 0, 2]);
+  });
+
   test('a clock that steps back does not stop them', () => {
     const rules = manager('  - {alert: A, expr: x}\n');
     assert.deepEqual(evaluations(rules, 0, 5, -3600, -3595, -3590), [1, 1, 1, 1, 1]);
