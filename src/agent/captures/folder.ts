@@ -20,6 +20,8 @@ const OURS = /^\d{8}T\d{9}Z-[\w.-]+\.(?:stack\.txt|cpuprofile|heapprofile|heapsn
 /** A file that is being written is left alone for so long, ms. */
 const WRITING_MS = 3_600_000;
 const MAX_PART = 60;
+/** The smallest profile has some kilobytes. */
+const LEAST_BYTES = 64 * 1024;
 
 export interface EvidenceLimits {
   readonly maxFiles: number;
@@ -56,6 +58,7 @@ export class EvidenceFolder {
     makeFolder(folder.path);
     checkFolder(folder, 'no evidence is kept');
     accessSync(folder.path, constants.W_OK | constants.X_OK);
+    this.#checkDisk(LEAST_BYTES);
     const time = new Date(now()).toISOString().replaceAll(/[-:.]/g, '');
     const words = [...parts, String(process.pid), String(this.#count++)].map(
       (part) => part.replaceAll(/[^\w.-]+/g, '_').slice(0, MAX_PART) || '_',
@@ -83,10 +86,16 @@ export class EvidenceFolder {
 
   /** @throws Error when the file system has not so much room */
   checkRoom(bytes: number): void {
-    const { folder, limits } = this.#options;
-    if (bytes > limits.maxSize * MIB) throw new Error(`it would have more than evidence.max_size`);
-    const { bavail, bsize } = statfsSync(folder.path);
-    if (bavail * bsize < bytes) throw new Error(`${folder.path} has not enough room`);
+    if (bytes > this.#options.limits.maxSize * MIB)
+      throw new Error(`it would have more than evidence.max_size`);
+    this.#checkDisk(bytes);
+  }
+
+  #checkDisk(bytes: number): void {
+    const { path } = this.#options.folder;
+    const { blocks, bavail, bsize } = statfsSync(path);
+    // Some file systems of the network tell of no blocks at all.
+    if (blocks > 0 && bavail * bsize < bytes) throw new Error(`${path} has not enough room`);
   }
 
   /** Removes what is too old or too much, the oldest first; one more file is to have room. */
