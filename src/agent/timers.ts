@@ -1,7 +1,8 @@
 /** Whoever wants to be called this often or less has a timer of his own, ms. */
 const OWN_TIMER_MS = 1000;
-/** How long he is put off while there is something urgent, again and again, ms. */
+/** How long he is put off while there is something urgent, ms, and how many times at most. */
 const PUT_OFF_MS = 200;
+const PUT_OFF_TIMES = 5;
 
 interface Rider {
   /** Beats from one call to the next. */
@@ -53,14 +54,14 @@ export class Timers {
     clearInterval(this.#shared);
   }
 
-  #whenCalm(run: () => void): void {
-    if (!this.#isUrgent()) {
+  #whenCalm(run: () => void, times = PUT_OFF_TIMES): void {
+    if (times === 0 || !this.#isUrgent()) {
       run();
       return;
     }
     const timer = setTimeout(() => {
       this.#putOff.delete(timer);
-      this.#whenCalm(run);
+      this.#whenCalm(run, times - 1);
     }, PUT_OFF_MS);
     this.#putOff.add(timer);
   }
