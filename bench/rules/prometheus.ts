@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { answers, freePort, startServer } from '../../test/helpers/server-process.ts';
+import { freePort } from '../../test/helpers/free-port.ts';
+import { answers, startServer } from '../../test/helpers/server-process.ts';
 import { ruleFile } from './mix.ts';
 import { openMetrics, STEP_MS, syntheticSeries } from './series.ts';
 

@@ -12,7 +12,7 @@ import { transition } from '../alerts/transitions.ts';
 import { folderWith } from '../fixtures/faults/program.ts';
 import { type AlertServer, startAlertServer } from '../helpers/alert-server.ts';
 import { makeCertificates, opensslMissing } from '../helpers/certificates.ts';
-import { freePort } from '../helpers/server-process.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { metricValue, newRegistry } from './parts.ts';
 
 const noOpenssl = opensslMissing();

@@ -18,7 +18,7 @@ import {
   type KnownAlert,
   startAlertmanager,
 } from '../helpers/alertmanager.ts';
-import { freePort } from '../helpers/server-process.ts';
+import { freePort } from '../helpers/free-port.ts';
 
 const skip = alertmanagerMissing();
 const folder = folderWith({

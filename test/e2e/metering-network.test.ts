@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { lastPoints, runFixture } from '../fixtures/bullmq/run.ts';
 import { type CountingServer, startCountingServer } from '../fixtures/bullmq/server.ts';
+import { freePort } from '../helpers/free-port.ts';
 import type { ReceivedSpan } from '../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
-import { freePort, type RedisServer, startRedis } from '../helpers/redis.ts';
+import { type RedisServer, startRedis } from '../helpers/redis.ts';
 
 /** Jobs with a server of their own, and how many requests each makes. */
 const EXACT = {

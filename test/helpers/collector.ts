@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { freePort, type ServerProcess, startServer } from './server-process.ts';
+import { freePort } from './free-port.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
 
 const FILE = resolve(import.meta.dirname, '../../otel-collector.yaml');
 

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answers, freePort, startServer } from './server-process.ts';
+import { freePort } from './free-port.ts';
+import { answers, startServer } from './server-process.ts';
 
 export interface InstantSample {
   readonly metric: Readonly<Record<string, string>>;

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 
 /** A server of another make that a test starts and stops. */
 export interface ServerProcess {
@@ -61,17 +60,6 @@ export function startServer(
       await closed;
     },
   };
-}
-
-/** A TCP port of the loopback interface that nobody used a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** True when the URL answers with a 2xx. */

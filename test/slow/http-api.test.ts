@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askPort } from '../api/server.ts';
 import { LISTENS, portOf, start, told } from '../fixtures/api/start.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { installedPrometheus, startPrometheus } from '../helpers/prometheus.ts';
-import { freePort } from '../helpers/server-process.ts';
 
 test('a Prometheus scrapes it, in OpenMetrics, under the names that rules use', async (t) => {
   const installed = installedPrometheus();

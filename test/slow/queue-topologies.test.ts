@@ -13,7 +13,8 @@ import { elements } from '../../src/queues/reply.ts';
 import type { Poll } from '../../src/queues/system.ts';
 import { parseTarget } from '../../src/queues/target.ts';
 import { makeCertificates, opensslMissing } from '../helpers/certificates.ts';
-import { freePort, type RedisServer, startRedis } from '../helpers/redis.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { type RedisServer, startRedis } from '../helpers/redis.ts';
 import { startServer } from '../helpers/server-process.ts';
 import { watching } from '../queues/watching.ts';
 

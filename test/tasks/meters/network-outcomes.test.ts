@@ -4,8 +4,8 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { type CountingServers, startCountingServers } from '../../helpers/counting-servers.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { networkSide, until } from '../../helpers/network-side.ts';
-import { freePort } from '../../helpers/server-process.ts';
 
 let servers: CountingServers;
 let web: number;
