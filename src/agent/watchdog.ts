@@ -144,9 +144,7 @@ export class Watchdog {
     if (lagMs < threshold - this.#options.intervalMs) return;
     this.#isDeciding = true;
     try {
-      // Timers come up to a millisecond early.
-      if (lagMs < threshold) await pause(threshold - lagMs + 1);
-      if (this.#lagMs() < threshold || this.#isBeaten(beat)) return;
+      if (!(await this.#reaches(threshold, beat))) return;
       const seen = await this.#inspection?.see(ANSWER_MS, {
         lagMs: this.#lagMs(),
         cpuMs: this.#cpuSince(),
@@ -159,6 +157,18 @@ export class Watchdog {
     } finally {
       this.#isDeciding = false;
     }
+  }
+
+  /** Waits until the silence is so long. @returns whether it was, as far as could be seen: what came late is for the next look to judge */
+  async #reaches(threshold: number, beat: number): Promise<boolean> {
+    // A timer comes early by what its thread has done since its loop turned.
+    for (let left = threshold - this.#lagMs(); left > 0; left = threshold - this.#lagMs()) {
+      const askedAt = performance.now();
+      await pause(left + 1);
+      const lateMs = performance.now() - askedAt - left;
+      if (this.#isBeaten(beat) || lateMs > LATE_CHECKS * this.#options.intervalMs) return false;
+    }
+    return true;
   }
 
   /** Whether the thread has given a sign of life since, or has ended. */
