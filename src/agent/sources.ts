@@ -64,7 +64,7 @@ export class Sources {
 
   /** Whether no run is in flight, and no thread late with its heartbeat. @param intervalMs of heartbeats */
   isQuiet(intervalMs: number): boolean {
-    return this.#all.every(({ inbox }) => isQuiet(inbox.shared) && inbox.lagMs() < 2 * intervalMs);
+    return this.#all.every(({ inbox }) => isQuiet(inbox.shared) && !inbox.isLate(intervalMs));
   }
 
   /** Whether a thread is about to be said to be blocked. */

@@ -145,7 +145,13 @@ export class Inbox {
     return turnAt > beatAt ? Math.min(turnAt, beatAt + pauseMs) : beatAt + pauseMs / 2;
   }
 
-  /** Milliseconds since then. */
+  /** Whether the next heartbeat is later than that, ms. */
+  isLate(ms: number): boolean {
+    const { f64 } = this.shared;
+    return this.now() > f64[F64.beatAt]! + f64[F64.pauseMs]! + ms;
+  }
+
+  /** Milliseconds that the loop has been silent, if it is. */
   lagMs(): number {
     return Math.max(0, this.now() - this.aliveAt());
   }

@@ -97,6 +97,24 @@ test('a thread that ended is read to the end, then let go; the main thread stays
   assert.equal(sources.all[0]?.inbox.shared.buffer, a.shared.buffer);
 });
 
+test('all is quiet while no run is in flight and no heartbeat late', () => {
+  const { sources, add } = setup();
+  const { shared, begin, finish } = add();
+  const beat = (agoMs: number): void => {
+    shared.f64[F64.beatAt] = performance.now() - agoMs;
+    shared.f64[F64.pauseMs] = 60_000;
+  };
+  beat(0);
+  assert.equal(sources.isQuiet(50), true);
+  const run = begin();
+  assert.equal(sources.isQuiet(50), false);
+  finish(run);
+  beat(59_000);
+  assert.equal(sources.isQuiet(50), true, 'the next is not due yet');
+  beat(61_000);
+  assert.equal(sources.isQuiet(50), false);
+});
+
 test('a thread that ends while it blocks is no longer suspected, and what it dropped counts', async () => {
   const { sources, add, registry } = setup();
   add();
