@@ -72,7 +72,11 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   live(beatenAt);
   return {
     wake: () => {
-      if (f64[F64.pauseMs]! > beatPause(shared, intervalMs)) live(performance.now());
+      if (f64[F64.pauseMs]! <= beatPause(shared, intervalMs)) return;
+      const now = performance.now();
+      live(now);
+      // The run begins in a callback, and may hold the loop from now on.
+      f64[F64.turnAt] = now;
     },
     stop: () => clearTimeout(timer),
   };

@@ -142,7 +142,7 @@ export class Inbox {
   aliveAt(): number {
     const { f64 } = this.shared;
     const [beatAt, pauseMs, turnAt] = [f64[F64.beatAt]!, f64[F64.pauseMs]!, f64[F64.turnAt]!];
-    return turnAt > beatAt ? Math.min(turnAt, beatAt + pauseMs) : beatAt + pauseMs / 2;
+    return turnAt >= beatAt ? Math.min(turnAt, beatAt + pauseMs) : beatAt + pauseMs / 2;
   }
 
   /** Whether the next heartbeat is later than that, ms. */

@@ -101,7 +101,7 @@ export const F64 = {
   heapReadAt: 202,
   /** From the last heartbeat to the next, ms. */
   pauseMs: 203,
-  /** When the loop last began a callback, as far as CPU time is metered, ms of the writer's performance.now(). */
+  /** When the loop last began a callback, or in one the only run in flight, as far as it is seen; ms of the writer's performance.now(). */
   turnAt: 204,
 } as const;
 

@@ -34,11 +34,12 @@ test('beats are rarer while no run is in flight', (t) => {
 });
 
 test('the first run is a sign of life, and beats come as often as they should', (t) => {
-  const { begin, finish, beats, pause } = setup(t);
+  const { begin, finish, beats, pause, shared, inbox } = setup(t);
   const before = beats();
   const run = begin();
   assert.equal(beats(), before + 1);
   assert.equal(pause(), 2 * INTERVAL);
+  assert.equal(inbox.aliveAt(), shared.f64[F64.beatAt], 'what it blocks, it blocks from then on');
   begin();
   t.mock.timers.tick(2 * INTERVAL);
   t.mock.timers.tick(2 * INTERVAL);
