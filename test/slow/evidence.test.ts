@@ -95,16 +95,21 @@ for (const cpuMode of ['auto', 'sync'])
     assert.ok(span, 'the run went on to its end');
   });
 
+/** The alert comes with its stack, names no files, and the run goes on to its end. @returns standard error */
+async function alertWithoutEvidence(program: Program, service: string): Promise<string> {
+  const alert = await sink.waitFor(of(service, 'taskwarden.alert.name', 'LoopHeld'), 20_000);
+  assert.equal(alert.attributes['taskwarden.evidence'], undefined);
+  assert.match(String(alert.attributes['code.stacktrace']), /blocker\.ts/);
+  const failed = await sink.waitFor(of(service, 'taskwarden.action.name', 'heap-profile'));
+  assert.equal(failed.attributes['taskwarden.action.outcome'], 'failed');
+  return end(program, service);
+}
+
 test('a folder that cannot be written to costs the evidence, not the alert, and is told once', async () => {
   mkdirSync(join(folder.path, 'in-the-way'));
   writeFileSync(join(folder.path, 'in-the-way/file'), '');
   const program = start('no-folder', join(folder.path, 'in-the-way/file/evidence'));
-  const alert = await sink.waitFor(of('no-folder', 'taskwarden.alert.name', 'LoopHeld'), 20_000);
-  assert.equal(alert.attributes['taskwarden.evidence'], undefined);
-  assert.match(String(alert.attributes['code.stacktrace']), /blocker\.ts/);
-  const failed = await sink.waitFor(of('no-folder', 'taskwarden.action.name', 'heap-profile'));
-  assert.equal(failed.attributes['taskwarden.action.outcome'], 'failed');
-  const stderr = await end(program, 'no-folder');
+  const stderr = await alertWithoutEvidence(program, 'no-folder');
   assert.equal(stderr.match(/no evidence: /g)?.length, 1, stderr);
 });
 
@@ -122,12 +127,7 @@ test('a full disk costs the evidence and the flight recorder, not the alert nor 
     TASKWARDEN_STATE_DIR: join(disk.path, 'state'),
     TASKWARDEN_RECORDER: 'event',
   });
-  const alert = await sink.waitFor(of('full', 'taskwarden.alert.name', 'LoopHeld'), 20_000);
-  assert.equal(alert.attributes['taskwarden.evidence'], undefined);
-  assert.match(String(alert.attributes['code.stacktrace']), /blocker\.ts/);
-  const failed = await sink.waitFor(of('full', 'taskwarden.action.name', 'heap-profile'));
-  assert.equal(failed.attributes['taskwarden.action.outcome'], 'failed');
-  const stderr = await end(program, 'full');
+  const stderr = await alertWithoutEvidence(program, 'full');
   assert.equal(stderr.match(/no evidence: .*has not enough room/g)?.length, 1, stderr);
   assert.equal(stderr.match(/fault in recorder, .*ENOSPC/g)?.length, 1, stderr);
   assert.deepEqual(readdirSync(join(disk.path, 'evidence')), [], 'nothing is left half-written');
