@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CURRENT, I32 } from '../../src/bridge/protocol.ts';
+import { Tally } from '../../src/tasks/tally.ts';
 import { EXACT, mainSide, runInfo } from '../helpers/main-side.ts';
 import { spin } from '../helpers/spin.ts';
 
@@ -199,7 +200,7 @@ test('exact metering: the holder of the thread is known', {
 test('exact metering pauses when it costs more than its budget, and comes back', {
   skip: EXACT ? false : 'needs Node.js 24',
 }, async () => {
-  const { tasks, cpu, shared, drain } = mainSide({ cpu: { budget: 1e-9 } });
+  const { tasks, cpu, shared, drain } = mainSide({ cpu: { mode: 'exact', budget: 1e-9 } });
   cpu.start();
   await tasks.run(runInfo, async () => {
     for (let i = 0; i < 100; i++) await null;
@@ -216,6 +217,46 @@ test('exact metering pauses when it costs more than its budget, and comes back',
   cpu.stop();
 });
 
+test('exact metering begins as soon as a first run shows that it can be afforded', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async (t) => {
+  const { tasks, cpu, shared, drain } = mainSide({ cpu: { budget: 0.02 } });
+  t.after(() => cpu.stop());
+  cpu.start();
+  assert.equal(shared.i32[I32.current], CURRENT.unknown);
+  cpu.check(performance.now() + 60_000, 60_000);
+  assert.equal(shared.i32[I32.current], CURRENT.unknown, 'not before there is a run');
+  await tasks.run(runInfo, async () => {
+    await null;
+    while (shared.i32[I32.current] === CURRENT.unknown) await sleep(5);
+  });
+  await tasks.run(runInfo, async () => spin(3));
+  assert.deepEqual(
+    drain().map((run) => run.cpuQuality),
+    ['warming', 'exact'],
+  );
+});
+
+test('runs that come too fast are sampled, and no promise hook is ever set for them', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async (t) => {
+  const tally = new Tally();
+  const { tasks, cpu, shared, drain } = mainSide({ cpu: { budget: 0.02, tally } });
+  t.after(() => cpu.stop());
+  cpu.start();
+  for (let second = 0; second < 3; second++) {
+    for (let run = 0; run < 5000; run++) await tasks.run(runInfo, async () => {});
+    drain();
+    cpu.check(performance.now() + 1000 * second, 1000);
+    assert.equal(shared.i32[I32.samplingAsked], 1);
+    assert.equal(shared.i32[I32.current], CURRENT.unknown);
+  }
+  cpu.check(performance.now() + 5000, 1000);
+  assert.equal(shared.i32[I32.samplingAsked], 0, 'a second without any');
+  await tasks.run(runInfo, async () => {});
+  assert.equal(drain().at(-1)!.cpuQuality, 'exact');
+});
+
 test('sync metering counts up to the first await', async () => {
   const { tasks, cpu, drain } = mainSide({ cpu: { mode: 'sync' } });
   cpu.start();
@@ -226,7 +267,7 @@ test('sync metering counts up to the first await', async () => {
   });
   const [run] = drain();
   assert.equal(run!.cpuQuality, 'sync_only');
-  assert.ok(run!.cpuMs >= 5 && run!.cpuMs < 30, `${run!.cpuMs} ms`);
+  assert.ok(run!.cpuMs >= 5 && run!.cpuMs <= run!.durationMs - 30, `${run!.cpuMs} of ${run!.durationMs} ms`);
 });
 
 test('metering switched off says so', async () => {

@@ -5,6 +5,7 @@ import { type CpuQuality, CURRENT, F64, I32, type Shared } from '../../bridge/pr
 import { type Cell, type Run, runStorage } from '../context.ts';
 import type { Tally } from '../tally.ts';
 import { Allocation } from './allocation.ts';
+import { RunRate } from './run-rate.ts';
 import { Samples } from './samples.ts';
 import { Waiting } from './waiting.ts';
 
@@ -12,7 +13,7 @@ export type CpuMode = 'auto' | 'exact' | 'sampled' | 'sync' | 'off';
 
 export interface CpuMeterOptions {
   readonly mode: CpuMode;
-  /** Share of one core that exact metering may cost before it is switched off for a while. */
+  /** Share of one core that exact metering may cost before it is switched off for a while; 1 for whatever it costs. */
   readonly budget: number;
   /** Options of the Node.js process, to see whether async context frames are switched off. */
   readonly nodeOptions: readonly string[];
@@ -44,7 +45,7 @@ const now = performance.now.bind(performance);
  *
  * Exact mode looks at the async context whenever V8 continues a promise (`v8.promiseHooks`) and whenever Node.js calls
  * into JavaScript (`createHook`), and reads the clock when the task changes. Idle time of the loop is taken out, and so is time that
- * the thread waits for a CPU ({@link Waiting}).
+ * the thread waits for a CPU ({@link Waiting}). In mode `auto` it begins once runs are known to be few enough ({@link RunRate}).
  * Elsewhere only the part of a handler before its first await is timed by run, and the agent takes samples, which give each task its
  * CPU time ({@link Samples}).
  */
@@ -56,6 +57,8 @@ export class CpuMeter {
   readonly #macrotasks = createHook(withoutPromises(() => this.#onMacrotask()));
   readonly #samples: Samples | undefined;
   readonly #allocation: Allocation | undefined;
+  /** Asked before exact metering begins; undefined where it begins whatever it may cost. */
+  readonly #rate: RunRate | undefined;
   #stopPromiseHook: (() => void) | undefined;
   readonly #waiting = new Waiting();
   #last: Cell = this.#none;
@@ -79,6 +82,8 @@ export class CpuMeter {
       const mayBeExact = mode === 'auto' || mode === 'exact';
       this.#mode = mayBeExact && supportsExact(options.nodeOptions) ? 'exact' : 'sync';
     }
+    if (mode === 'auto' && this.#mode === 'exact' && this.#budget < 1)
+      this.#rate = new RunRate(this.#budget, HOP_NS / 1e6);
     if (tally === undefined) return;
     if (mode === 'auto' || mode === 'sampled') this.#samples = this.#openSamples(tally);
     if (this.#mode === 'exact')
@@ -86,8 +91,9 @@ export class CpuMeter {
   }
 
   start(): void {
-    if (this.#mode === 'exact') this.#on();
-    else this.#samples?.start();
+    if (this.#mode !== 'exact') this.#samples?.start();
+    else if (this.#rate === undefined) this.#on();
+    else this.#shared.i32[I32.current] = CURRENT.unknown;
   }
 
   stop(): void {
@@ -104,6 +110,7 @@ export class CpuMeter {
 
   /** Charges what is open to a run that ends in this very moment. */
   close(run: Run): void {
+    this.#rate?.end();
     if (this.#last === run) this.#switchTo(this.#none, false);
   }
 
@@ -136,9 +143,7 @@ export class CpuMeter {
     this.#waiting.check(elapsedMs);
     this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
-      if (nowMs < this.#pausedUntil) return;
-      this.#samples?.stop();
-      this.#on();
+      if (nowMs >= this.#pausedUntil && this.#rate?.isDue(nowMs) !== false) this.#choose(nowMs);
       return;
     }
     const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
@@ -147,9 +152,27 @@ export class CpuMeter {
     this.#debtMs = Math.max(0, this.#debtMs + costMs - this.#budget * elapsedMs);
     if (this.#debtMs <= this.#budget * BURST_MS) return;
     this.#off();
+    this.#rate?.reset();
     this.#samples?.start();
     this.#pausedUntil = nowMs + this.#pauseMs;
     this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2);
+  }
+
+  /** Begins exact metering where it is known to be cheap enough; until then samples are taken. */
+  #choose(nowMs: number): void {
+    if (this.#rate?.isLow(nowMs) === false) {
+      this.#samples?.start();
+      return;
+    }
+    this.#samples?.stop();
+    this.#on();
+  }
+
+  /** Of the first run only this much is not metered exactly, if it is alone. */
+  #lookSoon(): void {
+    const look = (): void => this.check(now(), 0);
+    // A timer may come up to a millisecond early.
+    setTimeout(look, RunRate.firstLookMs + 1).unref();
   }
 
   #on(): void {
@@ -232,6 +255,7 @@ export class CpuMeter {
     const outer = i32[I32.current]!;
     i32[I32.current] = run.slot;
     const start = now();
+    if (this.#rate?.begin(start) === true) this.#lookSoon();
     f64[F64.turnAt] = start;
     try {
       return call();

@@ -34,6 +34,7 @@ export class Samples {
 
   /** Asks the agent for samples. */
   start(): void {
+    if (this.#isOn) return;
     this.#isOn = true;
     this.#waiting.start();
     this.#lastMs = now();
