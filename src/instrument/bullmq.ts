@@ -39,19 +39,31 @@ interface JobJson extends JobFields {
   queueQualifiedName?: string;
 }
 
-/** Payload sizes of jobs that were fetched and have not begun; few at a time, so a low bound, oldest out first. */
+/** Jobs that were fetched and have not begun: few at a time. */
+const PENDING = 128;
+
+/**
+ * Payload sizes of jobs that were fetched and have not begun, oldest out first. Not a `Map`: where entries come and go all the time it
+ * leaves its outgrown tables behind, each with its jobs and the next table, and one that has grown old keeps all after it in memory.
+ */
 class Payloads {
-  readonly #sizes = new Map<object, number>();
+  readonly #jobs: (object | undefined)[] = Array.from({ length: PENDING }, () => undefined);
+  readonly #sizes = new Float64Array(PENDING);
+  #next = 0;
 
   set(job: object, size: number): void {
-    this.#sizes.set(job, size);
-    if (this.#sizes.size > 100) this.#sizes.delete(this.#sizes.keys().next().value!);
+    this.#jobs[this.#next] = job;
+    this.#sizes[this.#next] = size;
+    this.#next = (this.#next + 1) % PENDING;
   }
 
   take(job: object): number | undefined {
-    const size = this.#sizes.get(job);
-    this.#sizes.delete(job);
-    return size;
+    const at = this.#jobs.indexOf(job);
+    if (at < 0) return undefined;
+    this.#jobs[at] = undefined;
+    // What was fetched last mostly begins next.
+    if (at === this.#next - 1) this.#next = at;
+    return this.#sizes[at];
   }
 }
 
