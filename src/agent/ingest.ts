@@ -99,8 +99,9 @@ export class Ingest {
       observe(run.attempt > 1 ? series.waitRetry! : series.waitFirst, WAIT, run.waitMs / 1000);
     }
     if (run.cpuQuality !== 'off') observe(series.block, BLOCK, run.blockMs / 1000);
-    const used = run.cpuSampled ? { ...run, cpuMs: 0 } : run;
-    this.#use(series, used, run.cpuQuality, this.#countedOf(series, run));
+    const counted = this.#countedOf(series, run);
+    if (!run.cpuSampled) this.#useCpu(series, run.cpuMs - counted.cpuMs, run.cpuQuality);
+    useNetwork(series, run, counted);
     if (series.counted.size > 0) series.counted.delete(run.slot);
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
     series.completed++;
@@ -114,7 +115,9 @@ export class Ingest {
       if (cpuMs === 0 && requests === 0) continue;
       const series = this.#of(run.task);
       // A run in flight has figures only while its metering is exact: the sync mode's come at its end.
-      this.#use(series, run, 'exact', this.#countedOf(series, run));
+      const counted = this.#countedOf(series, run);
+      this.#useCpu(series, cpuMs - counted.cpuMs, 'exact');
+      useNetwork(series, run, counted);
       series.counted.set(run.slot, { generation, cpuMs, requests, bytesIn, bytesOut });
     }
   }
@@ -124,14 +127,8 @@ export class Ingest {
     return counted?.generation === run.generation ? counted : NOTHING;
   }
 
-  /** Adds a run's usage but what was counted of it before. */
-  #use(series: TaskSeries, run: Used, quality: CpuQuality, counted: Used): void {
-    const cpuMs = run.cpuMs - counted.cpuMs;
-    if (cpuMs > 0) this.#cpu(series, quality).value += cpuMs / 1000;
-    if (series.network === undefined) return;
-    series.network.requests.value += Math.max(0, run.requests - counted.requests);
-    series.network.received.value += Math.max(0, run.bytesIn - counted.bytesIn);
-    series.network.transmitted.value += Math.max(0, run.bytesOut - counted.bytesOut);
+  #useCpu(series: TaskSeries, ms: number, quality: CpuQuality): void {
+    if (ms > 0) this.#cpu(series, quality).value += ms / 1000;
   }
 
   #of(task: TaskKey): TaskSeries {
@@ -197,6 +194,14 @@ export class Ingest {
     }
     return point;
   }
+}
+
+/** Adds what a run has used, but for what was counted of it before. */
+function useNetwork({ network }: TaskSeries, run: Used, counted: Used): void {
+  if (network === undefined) return;
+  network.requests.value += Math.max(0, run.requests - counted.requests);
+  network.received.value += Math.max(0, run.bytesIn - counted.bytesIn);
+  network.transmitted.value += Math.max(0, run.bytesOut - counted.bytesOut);
 }
 
 /** Text that stands for a task, unique within the process. */

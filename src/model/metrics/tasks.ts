@@ -135,7 +135,7 @@ export const TASK_METRICS = {
     attributes: TASK,
     description: 'Heap that runs of the task have allocated, whether or not it was freed since.',
     quality:
-      'Estimate: growth of the heap in slices drawn at random, 500 to 2000 a second, while CPU is metered exactly. ' +
+      'Estimate: growth of the heap in slices drawn at random, 250 to 1000 a second, while CPU is metered exactly. ' +
       'Too low where a single slice allocates more than the young generation.',
   },
   'task.memory.peak': {
