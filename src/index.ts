@@ -104,19 +104,20 @@ function instrument(
     onSpan: (span) => outbox.span(span),
   });
   const sample = config.jobs.watch ? new JobSample(shared, tally) : undefined;
-  const handles = config.handles.watch
-    ? new HandleMeter({
-        graceMs: config.handles.grace,
-        tally,
-        replace: replaceMethod,
-        onError: (error) => onError('handles', error),
-      })
-    : undefined;
   const network = config.network
     ? new NetworkMeter({
         maxServers: config.maxServers,
         replace: replaceMethod,
         onError: (error) => onError('network', error),
+      })
+    : undefined;
+  const handles = config.handles.watch
+    ? new HandleMeter({
+        graceMs: config.handles.grace,
+        tally,
+        replace: replaceMethod,
+        above: network && ((socket) => network.above(socket)),
+        onError: (error) => onError('handles', error),
       })
     : undefined;
   const breakers = new Breakers(config.maxServers);
@@ -138,6 +139,7 @@ function instrument(
       sdk,
       workers,
       breakers,
+      network,
       queueSeen: config.queues.watch === 'off' ? undefined : (seen) => void outbox.queue(seen),
     },
     onError,

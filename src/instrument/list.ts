@@ -2,10 +2,13 @@ import type { Sdk } from '../sdk/sdk.ts';
 import { patchSandbox, patchWorker } from './bullmq.ts';
 import type { Host } from './host.ts';
 import { patchBreaker } from './opossum.ts';
+import { patchPool } from './pg-pool.ts';
 
 export interface Target {
   /** End of the file's path within the package, for each copy that the package ships. */
   readonly files: readonly string[];
+  /** Name of the package's own folder, where a file is called as so many are that each of them would be looked at. */
+  readonly folder?: string;
   /** Name of the export that is handed to `install`, or `*` for all exports. */
   readonly export: string;
   /** Gives back what undoes it. */
@@ -41,6 +44,11 @@ export const LIBRARIES: readonly Library[] = [
     name: 'opossum',
     versions: '>=10 <11',
     targets: [{ files: ['lib/circuit.js'], export: '*', install: patchBreaker }],
+  },
+  {
+    name: 'pg-pool',
+    versions: '>=3 <4',
+    targets: [{ files: ['index.js'], folder: 'pg-pool', export: '*', install: patchPool }],
   },
   {
     name: '@opentelemetry/api',

@@ -107,8 +107,12 @@ export function watchModules(options: LoadOptions): {
 }
 
 const FILES: readonly string[] = LIBRARIES.flatMap((library) =>
-  library.targets.flatMap((target) => target.files),
+  library.targets.flatMap((target) => target.files.map((file) => pathOf(target, file))),
 );
+
+function pathOf({ folder }: Target, file: string): string {
+  return folder === undefined ? file : `${folder}/${file}`;
+}
 
 /** Cheap test that all but a few modules fail; the package's own name is looked up only after it. */
 function isCandidate(url: string): boolean {
@@ -118,7 +122,7 @@ function isCandidate(url: string): boolean {
 function findMatch(url: string): Match | undefined {
   for (const library of LIBRARIES) {
     for (const target of library.targets) {
-      const file = target.files.find((end) => url.endsWith(`/${end}`));
+      const file = target.files.find((end) => url.endsWith(`/${pathOf(target, end)}`));
       if (file === undefined) continue;
       const manifest = fileURLToPath(`${url.slice(0, -file.length)}package.json`);
       const { name, version } = JSON.parse(readFileSync(manifest, 'utf8')) as {

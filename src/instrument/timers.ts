@@ -19,7 +19,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 /** So often a second it is found out who makes a timer after its run's end, once a callback; it costs 10 µs. */
 const LATE_A_SECOND = 100;
 /** Whose timers belong to connections, not to the run in whose context they happen to be made. */
-const OF_CONNECTIONS = /^node:|[\\/]node_modules[\\/]undici[\\/]/;
+const OF_CONNECTIONS = /^node:|[\\/]node_modules[\\/](undici|pg-pool)[\\/]/;
 /** Frames from the one that asks for them to the caller of the timer function. */
 const CALLER = 3;
 

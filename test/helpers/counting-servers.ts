@@ -9,6 +9,8 @@ export type { Counts, Kind } from '../fixtures/network/counting-servers.ts';
 export interface CountingServers {
   /** @returns the port, on 127.0.0.1 */
   open(kind: Kind): Promise<number>;
+  /** Counts what passes on the way to another port, which it hands on. @returns the port of the way */
+  relay(to: number): Promise<number>;
   counts(port: number): Promise<Counts>;
   stop(): Promise<void>;
 }
@@ -28,6 +30,7 @@ export function startCountingServers(): CountingServers {
   };
   return {
     open: (kind) => ask<number>({ open: kind }),
+    relay: (to) => ask<number>({ relay: to }),
     counts: (port) => ask<Counts>({ counts: port }),
     async stop() {
       child.disconnect();

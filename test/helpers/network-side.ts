@@ -1,9 +1,10 @@
 import { replaceMethod } from '../../src/instrument/patch.ts';
+import type { HandleMeter } from '../../src/tasks/meters/handles.ts';
 import { NetworkMeter } from '../../src/tasks/meters/network.ts';
 import { mainSide, runInfo } from './main-side.ts';
 
 /** The main side with its network meter, in this very process. */
-export function networkSide(maxServers = 50) {
+export function networkSide(maxServers = 50, handlesOf?: (meter: NetworkMeter) => HandleMeter) {
   const faults: unknown[] = [];
   const meter = new NetworkMeter({
     maxServers,
@@ -11,7 +12,7 @@ export function networkSide(maxServers = 50) {
     onError: (error) => faults.push(error),
   });
   const stop = meter.start();
-  const whole = mainSide({ tasks: { networkMeter: meter } });
+  const whole = mainSide({ tasks: { networkMeter: meter, handles: handlesOf?.(meter) } });
   return {
     ...whole,
     faults,

@@ -15,6 +15,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 const COPIES: Record<string, string[]> = {
   bullmq: ['bullmq', 'bullmq5'],
   opossum: ['opossum'],
+  'pg-pool': ['pg-pool'],
   '@opentelemetry/api': ['@opentelemetry/api'],
 };
 

@@ -187,7 +187,7 @@ export const TASK_METRICS = {
       'Bytes of handler runs on TCP and Unix domain sockets, of those requests and of anything else; network.io.direction is transmit or receive.',
     quality:
       "Exact, headers included, while a connection is one run's: it has requests of that run alone on it, or the run has opened it and nobody " +
-      'else writes to it. Over TLS the bytes before encryption. Up to the end of the run. All else is in task.network.shared.io.',
+      'else writes to it. Over TLS the bytes before encryption, but after it where TLS begins on a connection in the clear (PostgreSQL, STARTTLS). Up to the end of the run. All else is in task.network.shared.io.',
   },
   'task.payload.size': {
     kind: 'histogram',

@@ -10,6 +10,8 @@ export interface HandleMeterOptions {
   readonly tally: Tally;
   /** Replaces a method of an object until the function that it gives back is called; throws where it cannot. */
   readonly replace: (target: object, name: string, wrap: (original: Method) => Method) => () => void;
+  /** The TLS socket that is written to in place of a socket, where there is one. */
+  readonly above?: ((socket: object) => object | undefined) | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -132,7 +134,8 @@ export class HandleMeter {
     try {
       const name = useOf(left);
       if (name === undefined) return;
-      left.unwatch = this.#options.replace(target, name, (original) => {
+      const used = this.#options.above?.(target) ?? target;
+      left.unwatch = this.#options.replace(used, name, (original) => {
         return function (this: unknown, ...args) {
           if (runStorage.getStore() !== run) {
             left.shared = true;

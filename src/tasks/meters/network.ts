@@ -101,6 +101,16 @@ export class NetworkMeter {
     };
   }
 
+  /** A pool that serves several runs has a socket from now on; undefined where there is none. Never throws. */
+  pooled(socketOf: () => Socket | undefined): void {
+    this.#guard(() => this.#connections.pooled(socketOf()));
+  }
+
+  /** The TLS socket that is written to in place of one below it, as far as that is known. */
+  above(socket: object): object | undefined {
+    return this.#connections.above(socket);
+  }
+
   /** Charges a run what it has used up to now. */
   settle(run: Run): void {
     this.#connections.settle(run);

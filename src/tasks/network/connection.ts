@@ -43,6 +43,8 @@ export interface Connection {
   readonly users: Exchange[];
   bytesRead: number;
   bytesWritten: number;
+  /** The TLS socket upon it that its creator writes to in its place. */
+  above: Socket | undefined;
   /** Whether undici has it. */
   isOfUndici: boolean;
   /** Whether it carries another one, such as TLS through a proxy, which is counted instead. */

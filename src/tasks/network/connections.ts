@@ -69,6 +69,7 @@ export class Connections {
       users: [],
       bytesRead: socket.bytesRead,
       bytesWritten: sentBy(socket),
+      above: undefined,
       isOfUndici: false,
       isCarrier: false,
     };
@@ -110,6 +111,17 @@ export class Connections {
       this.#forget(exchange.payer, connection);
     }
     this.#count(exchange);
+  }
+
+  /** A pool has a connection from now on. It hands it to whoever waits, in callbacks of whoever opened it: who writes cannot be told. */
+  pooled(socket: Socket | undefined): void {
+    const connection = socket && carrying(socket as Marked);
+    if (connection?.creator !== undefined) yieldTo(undefined, connection, (each) => this.#settle(each));
+  }
+
+  /** The TLS socket that the run which opened a socket has written to, if it was made upon that one. */
+  above(socket: object): object | undefined {
+    return (socket as Marked)[CONNECTION]?.above;
   }
 
   /** A connection is no longer HTTP's, but goes on: a WebSocket, or a tunnel. */
@@ -231,10 +243,11 @@ export class Connections {
       const settle = (connection: Connection): void => this.#settle(connection);
       this.#undo = this.#replace(Socket.prototype, 'write', (original) => {
         return function (this: unknown, chunk, encoding, callback) {
-          const { [CONNECTION]: own, _parent: below } = this as Marked;
-          const connection = own ?? below?.[CONNECTION];
-          if (connection?.creator !== undefined && connection.users.length === 0)
+          const connection = carrying(this as Marked);
+          if (connection?.creator !== undefined && connection.users.length === 0) {
+            if (connection.socket !== this) connection.above = this as Socket;
             yieldTo(runStorage.getStore(), connection, settle);
+          }
           return original.call(this, chunk, encoding, callback);
         };
       });
@@ -244,6 +257,11 @@ export class Connections {
     }
     return this.#seesWriters;
   }
+}
+
+/** The connection that a socket's bytes go over: its own, or that of the one below. */
+function carrying({ [CONNECTION]: own, _parent: below }: Marked): Connection | undefined {
+  return own ?? below?.[CONNECTION];
 }
 
 /** `bytesWritten` has what waits in JavaScript, too, and may never be sent: to a server that is not there, for one. */

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { replaceMethod } from '../../../src/instrument/patch.ts';
 import { runStorage } from '../../../src/tasks/context.ts';
 import { HandleMeter } from '../../../src/tasks/meters/handles.ts';
+import { NetworkMeter } from '../../../src/tasks/meters/network.ts';
 import { Tally } from '../../../src/tasks/tally.ts';
 import { mainSide, runInfo } from '../../helpers/main-side.ts';
 
@@ -35,20 +36,30 @@ after(() => {
 function side() {
   const faults: unknown[] = [];
   const tally = new Tally();
+  const onError = (error: unknown): void => void faults.push(error);
+  const network = new NetworkMeter({ maxServers: 10, replace: replaceMethod, onError });
   const meter = new HandleMeter({
     graceMs: GRACE_MS,
     tally,
     replace: replaceMethod,
-    onError: (error) => faults.push(error),
+    above: (socket) => network.above(socket),
+    onError,
   });
-  const main = mainSide({ tasks: { handles: meter } });
+  const main = mainSide({ tasks: { handles: meter, networkMeter: network } });
   return {
     ...main,
     faults,
     meter,
+    start(): () => void {
+      const stops = [network.start(), meter.start()];
+      return () => {
+        for (const each of stops) each();
+      };
+    },
     run: <T>(task: string, call: () => T): T => main.tasks.run(() => runInfo({ task }), call),
     /** Handles that are open when so much time has passed. */
     open(nowMs = LATER): Record<string, number> {
+      network.check();
       meter.check(nowMs);
       tally.flush(main.outbox);
       main.drain();
@@ -62,7 +73,7 @@ let stop: () => void;
 beforeEach(() => {
   stop?.();
   main = side();
-  stop = main.meter.start();
+  stop = main.start();
 });
 after(() => stop());
 
@@ -158,6 +169,21 @@ test("a client's connection that was made in one run and is used by another is s
   main.run('second', () => socket.write('ours'));
   assert.deepEqual(main.open(), {});
   assert.equal(Object.hasOwn(socket, 'write'), false, 'and is as it was');
+});
+
+test('so is one that was in the clear first and has TLS upon it, which others write to in its place', async () => {
+  let socket!: Socket;
+  await main.run('first', async () => {
+    const below = connect();
+    await once(below, 'connect');
+    below.write('begin TLS');
+    socket = keep(tls.connect({ socket: below, rejectUnauthorized: false }));
+    socket.write('mine');
+  });
+  assert.deepEqual(main.open(), { 'first socket': 1 });
+  main.run('second', () => socket.write('ours'));
+  assert.deepEqual(main.open(), {});
+  assert.deepEqual(main.faults, []);
 });
 
 test('one that only the run itself goes on to use stays its own', async () => {

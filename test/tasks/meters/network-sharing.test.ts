@@ -63,6 +63,19 @@ test('a connection is shared from the moment on that another run writes to it', 
   assert.equal(main.traffic('shared', port)!.bytesOut, 1000);
 });
 
+test('a connection is shared once a pool has it, though its callbacks have the context of the run that opened it', async () => {
+  const port = await servers.open('tcp');
+  const run = await main.run('one', async () => {
+    const socket = connect(port);
+    await echoed(socket, 'a'.repeat(100));
+    main.meter.pooled(() => socket);
+    await echoed(socket, 'b'.repeat(1000));
+  });
+  assert.deepEqual([run.bytesIn, run.bytesOut], [200, 100]);
+  assert.equal(main.traffic('shared', port)!.bytesOut, 1000);
+  main.meter.pooled(() => undefined);
+});
+
 test('a connection that outlives its run is shared from then on', async () => {
   const port = await servers.open('tcp');
   let socket: Socket | undefined;
