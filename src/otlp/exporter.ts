@@ -16,6 +16,7 @@ import { Scopes, spanFromRecord } from './spans.ts';
 
 export interface ExporterLimits {
   readonly spanQueue: number;
+  /** Spans of a request. Bodies of twice the size stay in memory for longer: up to 17 MB at full speed. */
   readonly spanBatch: number;
   /** How long a span waits for others to go with, ms. */
   readonly spanDelayMs: number;
@@ -30,7 +31,7 @@ export interface ExporterLimits {
 
 export const DEFAULT_LIMITS: ExporterLimits = {
   spanQueue: 16_384,
-  spanBatch: 1024,
+  spanBatch: 512,
   spanDelayMs: 1000,
   logQueue: 1024,
   logBatch: 128,

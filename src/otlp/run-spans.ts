@@ -1,7 +1,7 @@
 import type { RunRecord } from '../bridge/inbox.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import type { ResourceAttributes } from './resource.ts';
-import { keyValues, message, text, varintField } from './wire.ts';
+import { keyValues, message, messageParts, text, varintField } from './wire.ts';
 
 /**
  * Spans of runs straight to OTLP protobuf. A worker at full speed ends thousands of runs a second, each a span of the same shape: what
@@ -185,5 +185,5 @@ export function encodedEnvelope(
 ): (spans: readonly Uint8Array[]) => Uint8Array {
   const head = message(1, ...keyValues(1, resource));
   const scopeHead = message(1, text(1, scope.name), text(2, scope.version));
-  return (spans) => message(1, head, message(2, scopeHead, ...spans));
+  return (spans) => Buffer.concat(messageParts(1, [head, ...messageParts(2, [scopeHead, ...spans])]));
 }
