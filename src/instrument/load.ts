@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createRequire, registerHooks } from 'node:module';
+import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { satisfies } from '../model/version.ts';
 import type { Host } from './host.ts';
 import { LIBRARIES, type Library, type Target } from './list.ts';
+import { type Amend, amendSources } from './sources.ts';
 
 /** Global function that the appended line of an instrumented module calls. */
 const LOADED = Symbol.for('taskwarden.loaded');
@@ -26,6 +27,8 @@ export interface LoadOptions {
   host: Host;
   onError: (part: string, error: unknown) => void;
   warn: (text: string) => void;
+  /** Version of Node.js. */
+  node?: string;
 }
 
 /**
@@ -68,24 +71,18 @@ export function watchModules(options: LoadOptions): {
     return undefined;
   }
 
-  const hooks = registerHooks({
-    load(url, context, nextLoad) {
-      const result = nextLoad(url, context);
-      try {
-        const match = isCandidate(url) ? found(url) : undefined;
-        if (match === undefined || result.source === null || result.source === undefined) return result;
-        matches.set(url, match);
-        const source =
-          typeof result.source === 'string'
-            ? result.source
-            : Buffer.from(result.source as Uint8Array).toString();
-        return { ...result, source: `${source}\n${appendix(url, match.target, result.format)}` };
-      } catch (error) {
-        options.onError('module loading', error);
-        return result;
-      }
-    },
-  });
+  const amend: Amend = (url, source, format) => {
+    try {
+      const match = found(url);
+      if (match === undefined) return source;
+      matches.set(url, match);
+      return `${source}\n${appendix(url, match.target, format)}`;
+    } catch (error) {
+      options.onError('module loading', error);
+      return source;
+    }
+  };
+  undo.push(amendSources(isCandidate, amend, options.node));
   const globals = globalThis as { [LOADED]?: typeof loaded };
   globals[LOADED] = loaded;
   // What an earlier preload has required did not pass the hook.
@@ -99,7 +96,6 @@ export function watchModules(options: LoadOptions): {
   return {
     instrumented,
     stop: () => {
-      hooks.deregister();
       delete globals[LOADED];
       for (const restore of undo.reverse()) restore();
     },

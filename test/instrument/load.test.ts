@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, Module } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -86,4 +86,28 @@ test('classes are patched as they load, in CommonJS and ESM, listed, and as befo
   for (const method of methods()) assert.ok(String(method).includes('processFn'));
   const later = require(fakeBullMq('later', '5.1.0', false)) as Loaded;
   assert.ok(String(later.Worker.prototype.callProcessJob).includes('processFn'));
+});
+
+test('where load hooks would break the worker, CommonJS is patched all the same, imported or required, and no hook is set', async () => {
+  const compile = (Module.prototype as unknown as { _compile: unknown })._compile;
+  const { tasks, sdk } = mainSide();
+  const faults: unknown[] = [];
+  for (const node of ['22.17.1', '24.2.0']) {
+    const watched = watchModules({
+      host: { tasks, sdk },
+      onError: (part, error) => faults.push([part, error]),
+      warn: () => {},
+      node,
+    });
+    assert.notEqual((Module.prototype as unknown as { _compile: unknown })._compile, compile);
+    const imported = (await import(
+      pathToFileURL(fakeBullMq(`imported ${node}`, '5.1.0', false)).href
+    )) as Loaded;
+    const required = createRequire(import.meta.url)(fakeBullMq(`required ${node}`, '5.1.0', false)) as Loaded;
+    for (const { Worker } of [imported, required])
+      assert.ok(!String(Worker.prototype.callProcessJob).includes('processFn'));
+    watched.stop();
+  }
+  assert.equal((Module.prototype as unknown as { _compile: unknown })._compile, compile);
+  assert.deepEqual(faults, []);
 });

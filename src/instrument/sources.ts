@@ -1,0 +1,44 @@
+import { Module, registerHooks } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { satisfies } from '../model/version.ts';
+import { replaceMethod } from './patch.ts';
+
+/**
+ * Versions of Node.js in which any load hook, even one that does nothing, has an `import` of CommonJS modules that require each other fail
+ * with "Unexpected module status 3" (nodejs/node#58515): a worker that imports BullMQ would not start.
+ */
+const WITHOUT_HOOKS = '>=22.17 <22.18 || >=24.1 <24.3';
+
+/** Gives back the text to be run in place of a module's, or the same. Never throws. */
+export type Amend = (url: string, source: string, format: string | null | undefined) => string;
+
+/** Whether load hooks can be used without harm. */
+export function canHook(node: string = process.versions.node): boolean {
+  return !satisfies(node, WITHOUT_HOOKS);
+}
+
+/** Shows the text of modules that are wanted before they are run; where load hooks do harm, CommonJS modules alone. */
+export function amendSources(isWanted: (url: string) => boolean, amend: Amend, node?: string): () => void {
+  if (!canHook(node)) return amendCompiled(isWanted, amend);
+  const hooks = registerHooks({
+    load(url, context, nextLoad) {
+      const result = nextLoad(url, context);
+      const { source, format } = result;
+      if (!isWanted(url) || source === null || source === undefined) return result;
+      const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString();
+      return { ...result, source: amend(url, text, format) };
+    },
+  });
+  return () => hooks.deregister();
+}
+
+/** The method is none that is documented, but what tools have replaced for as long as there are modules, also those that are imported. */
+function amendCompiled(isWanted: (url: string) => boolean, amend: Amend): () => void {
+  return replaceMethod(Module.prototype, '_compile', (original) => {
+    return function (this: unknown, content, filename, format) {
+      const { href } = pathToFileURL(String(filename));
+      const text = isWanted(href) ? amend(href, String(content), format as string | undefined) : content;
+      return original.call(this, text, filename, format);
+    };
+  });
+}
