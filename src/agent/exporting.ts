@@ -57,12 +57,12 @@ export class Exporting {
   /** The span of a run. */
   run(run: RunRecord): void {
     const usual = run.extra === undefined && this.#exporter.takesEncodedSpans;
-    this.#exporter.spans([usual ? this.#runSpans.encode(run) : spanOfRun(run, VERSION)]);
+    this.#exporter.span(usual ? this.#runSpans.encode(run) : spanOfRun(run, VERSION));
   }
 
   /** A span of the application or of a library. */
   span(span: SpanData): void {
-    this.#exporter.spans([span]);
+    this.#exporter.span(span);
   }
 
   /** Sends an alert that began to fire or ended; what is only pending is in the metrics. */

@@ -65,8 +65,8 @@ export interface Exporter {
   warm(): Promise<void>;
   /** Whether spans may be given as encoded messages: where protobuf is sent, and nothing is printed. */
   readonly takesEncodedSpans: boolean;
-  /** Sent in batches. The spans must not change afterwards. */
-  spans(spans: readonly SpanItem[]): void;
+  /** Sent in batches. The span must not change afterwards. */
+  span(span: SpanItem): void;
   /** Sent at once. */
   logs(records: readonly LogData[]): void;
   /** Sent at once; replaces a snapshot that is still waiting. */
@@ -144,6 +144,9 @@ export function createExporter(options: ExporterOptions): Exporter {
     }
   };
 
+  const printsSpans = uses('traces', 'console');
+  const printSpan = (span: SpanData): void => print('traces', () => [spanLine(span)]);
+
   const envelope = encodedEnvelope(options.resource, SCOPE);
   const spans = new QueueSource<SpanItem>({
     capacity: limits.spanQueue,
@@ -180,7 +183,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   let isLogDue = false;
 
   return {
-    takesEncodedSpans: options.protocols.traces !== 'http/json' && !uses('traces', 'console'),
+    takesEncodedSpans: options.protocols.traces !== 'http/json' && !printsSpans,
     async warm() {
       const connection = await connections.get('logs')?.catch(() => undefined);
       if (connection === undefined || closed) return;
@@ -188,11 +191,12 @@ export function createExporter(options: ExporterOptions): Exporter {
       encoder.logs([logFromRecord(SAMPLE, resource, SCOPE)]);
       await transport.send(encoder.logs([]), transport.timeoutMs);
     },
-    spans(items) {
-      if (closed) return options.onDropped('traces', 'shutdown', items.length);
-      print('traces', () => items.filter(isPlain).map(spanLine));
+    // Thousands of times a second: nothing in here may make an object for each.
+    span(item) {
+      if (closed) return options.onDropped('traces', 'shutdown', 1);
+      if (printsSpans && isPlain(item)) printSpan(item);
       if (spanSender === undefined) return;
-      for (const item of items) spans.push(item);
+      spans.push(item);
       if (spans.full) return spanSender.poke();
       spanTimer ??= setTimeout(() => {
         spanTimer = undefined;

@@ -24,7 +24,7 @@ test('headers and endpoints: the variable of a signal wins over the general one'
   process.env.OTEL_EXPORTER_OTLP_LOGS_HEADERS = 'api-key=logs';
   process.env.OTEL_EXPORTER_OTLP_METRICS_COMPRESSION = 'gzip';
   const exporter = testExporter();
-  exporter.spans([spanData(1)]);
+  exporter.span(spanData(1));
   exporter.logs([logData(1)]);
   exporter.metrics(EMPTY_SNAPSHOT);
   await exporter.flush(5000);
@@ -59,7 +59,7 @@ test('the exporter console writes one line of JSON an item, none writes nothing'
     exporters: { traces: ['console', 'otlp'], metrics: ['console'], logs: [] },
     print,
   });
-  exporter.spans([spanData(1)]);
+  exporter.span(spanData(1));
   exporter.logs([logData(1)]);
   exporter.metrics({
     ...EMPTY_SNAPSHOT,
@@ -88,7 +88,7 @@ test('an exporter whose output is broken loses the item, and says so', () => {
     throw new Error('EAGAIN');
   };
   const exporter = testExporter({ exporters: { traces: ['console'], metrics: [], logs: [] }, print });
-  exporter.spans([spanData(1)]);
+  exporter.span(spanData(1));
   assert.deepEqual([exporter.dropped, exporter.failures.length], [{ 'traces/queue_full': 1 }, 1]);
 });
 
@@ -152,7 +152,7 @@ test('a process ends though spans wait and nothing listens', async () => {
   const script = `
     const { spanData, logData, testExporter } = await import(${JSON.stringify(import.meta.resolve('./fixtures.ts'))});
     const exporter = testExporter({ limits: { firstLogRetryMs: 600_000, spanDelayMs: 600_000, firstRetryMs: 600_000 } });
-    exporter.spans([spanData(1)]);
+    exporter.span(spanData(1));
     exporter.logs([logData(1)]);`;
   const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
   const args = ['--input-type=module', '--eval', script];

@@ -33,7 +33,7 @@ for (const protocol of ['http/protobuf', 'grpc'] as const) {
     const exporter = exporterOf({ protocols: { traces: protocol, metrics: protocol, logs: protocol } });
     try {
       exporter.logs([logData(1)]);
-      exporter.spans([spanData(1)]);
+      exporter.span(spanData(1));
       exporter.metrics({ ...EMPTY_SNAPSHOT, vanished: [vanished('a')] });
       await exporter.flush(2000);
       assert.deepEqual(
@@ -91,7 +91,7 @@ test('no answer within OTEL_EXPORTER_OTLP_TIMEOUT: tried again', async () => {
 test('slow endpoint: at most two batches of spans are on their way, the rest waits', async () => {
   sink.fault = { delayMs: 100 };
   const exporter = exporterOf({ limits: { spanBatch: 10 } });
-  exporter.spans(Array.from({ length: 50 }, (_, n) => spanData(n)));
+  for (let n = 0; n < 50; n++) exporter.span(spanData(n));
   await exporter.flush(5000);
   assert.equal(sink.spans.length, 50);
   const requests = sink.requests.filter(({ signal }) => signal === 'traces');
@@ -105,7 +105,7 @@ for (const status of [400, 404, 401]) {
     sink.fault = { status };
     const exporter = exporterOf();
     exporter.logs([logData(1), logData(2)]);
-    exporter.spans([spanData(1)]);
+    exporter.span(spanData(1));
     exporter.metrics(EMPTY_SNAPSHOT);
     await exporter.flush(2000);
     assert.deepEqual(exporter.dropped, { 'logs/rejected': 2, 'traces/rejected': 1, 'metrics/rejected': 1 });
@@ -118,7 +118,7 @@ for (const protocol of ['http/protobuf', 'http/json', 'grpc'] as const) {
     if (protocol === 'grpc') process.env.OTEL_EXPORTER_OTLP_ENDPOINT = sink.grpcUrl;
     sink.fault = { rejected: 2 };
     const exporter = exporterOf({ protocols: { traces: protocol, metrics: protocol, logs: protocol } });
-    exporter.spans([spanData(1), spanData(2), spanData(3)]);
+    for (const n of [1, 2, 3]) exporter.span(spanData(n));
     await exporter.flush(2000);
     assert.deepEqual(exporter.dropped, { 'traces/rejected': 2 });
   });
@@ -128,7 +128,7 @@ test('full queues: the oldest make room, and are counted; memory is bounded', as
   await sink.down();
   const exporter = exporterOf({ limits: { spanQueue: 100, spanBatch: 1000, logQueue: 5, logBatch: 2 } });
   try {
-    for (let n = 0; n < 250; n++) exporter.spans([spanData(n)]);
+    for (let n = 0; n < 250; n++) exporter.span(spanData(n));
     for (let n = 0; n < 20; n++) exporter.logs([logData(n)]);
     assert.equal(exporter.dropped['traces/queue_full'], 150);
     assert.ok(exporter.dropped['logs/queue_full']! >= 20 - 5 - 2 * 2);
@@ -149,9 +149,9 @@ test('shutdown: what waits and what comes later is counted, and requests on thei
   const exporter = exporterOf();
   exporter.logs([logData(1)]);
   await exporter.flush(200);
-  exporter.spans([spanData(1), spanData(2)]);
+  for (const n of [1, 2]) exporter.span(spanData(n));
   await exporter.shutdown();
-  exporter.spans([spanData(3)]);
+  exporter.span(spanData(3));
   exporter.metrics(EMPTY_SNAPSHOT);
   await until(() => exporter.dropped['logs/shutdown'] !== undefined);
   assert.deepEqual(exporter.dropped, { 'traces/shutdown': 3, 'logs/shutdown': 1, 'metrics/shutdown': 1 });
@@ -177,7 +177,7 @@ test('flush: fulfils by its deadline when nothing answers, and soon when nothing
 test('a span that cannot be encoded is dropped alone', async () => {
   const exporter = exporterOf();
   const broken = { ...spanData(2), traceId: undefined } as unknown as SpanData;
-  exporter.spans([spanData(1), broken, spanData(3), spanData(4)]);
+  for (const span of [spanData(1), broken, spanData(3), spanData(4)]) exporter.span(span);
   await exporter.flush(2000);
   assert.deepEqual(sink.spans.map(({ name }) => name).sort(), ['span 1', 'span 3', 'span 4']);
   assert.deepEqual(exporter.dropped, { 'traces/rejected': 1 });
@@ -187,7 +187,7 @@ test('a batch larger than a gRPC receiver takes is cut', async () => {
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = sink.grpcUrl;
   const exporter = exporterOf({ protocols: { traces: 'grpc', metrics: 'grpc', logs: 'grpc' } });
   const attributes = { big: 'x'.repeat(1_000_000) };
-  exporter.spans(Array.from({ length: 6 }, (_, n) => spanData(n, { attributes })));
+  for (let n = 0; n < 6; n++) exporter.span(spanData(n, { attributes }));
   await exporter.flush(5000);
   assert.equal(sink.spans.length, 6);
   assert.deepEqual(exporter.dropped, {});

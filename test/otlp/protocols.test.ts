@@ -21,7 +21,7 @@ for (const protocol of PROTOCOLS) {
       process.env.OTEL_EXPORTER_OTLP_ENDPOINT = protocol === 'grpc' ? sink.grpcUrl : sink.url;
       process.env.OTEL_EXPORTER_OTLP_COMPRESSION = compression;
       const exporter = testExporter({ protocols: { traces: protocol, metrics: protocol, logs: protocol } });
-      exporter.spans([
+      exporter.span(
         spanData(1, {
           parentSpanId: 'c'.repeat(16),
           parentIsRemote: true,
@@ -34,8 +34,8 @@ for (const protocol of PROTOCOLS) {
           status: { code: 2, message: 'broken' },
           droppedAttributes: 3,
         }),
-        spanData(2, { scope: { name: 'other' } }),
-      ]);
+      );
+      exporter.span(spanData(2, { scope: { name: 'other' } }));
       exporter.logs([logData(1, { traceId: 'f'.repeat(32), spanId: '1'.repeat(16) })]);
       const registry = new Registry(TIME - 5000, { maxSeriesPerMetric: 100 });
       const reader = new MetricsReader(registry);

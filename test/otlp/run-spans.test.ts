@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spanOfRun } from '../../src/agent/run-span.ts';
 import type { RunRecord } from '../../src/bridge/inbox.ts';
-import { createExporter } from '../../src/otlp/exporter.ts';
+import { createExporter, type SpanItem } from '../../src/otlp/exporter.ts';
 import { RunSpanEncoder } from '../../src/otlp/run-spans.ts';
 import type { ReceivedSpan } from '../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
@@ -42,7 +42,7 @@ const RUNS: RunRecord[] = [
   { ...BASE, jobId: '', startEpochMs: 1_795_540_775_849.5, durationMs: 3_600_000.5 },
 ];
 
-async function received(sink: OtlpSink, spans: Parameters<ReturnType<typeof createExporter>['spans']>[0]) {
+async function received(sink: OtlpSink, spans: readonly SpanItem[]) {
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = sink.url;
   const exporter = createExporter({
     exporters: { traces: ['otlp'], metrics: [], logs: [] },
@@ -54,7 +54,7 @@ async function received(sink: OtlpSink, spans: Parameters<ReturnType<typeof crea
   });
   assert.equal(exporter.takesEncodedSpans, true);
   sink.clear();
-  exporter.spans(spans);
+  for (const span of spans) exporter.span(span);
   await exporter.flush(5000);
   await exporter.shutdown();
   return sink.spans.map(comparable);

@@ -10,7 +10,7 @@ import type { Guard } from '../guard.ts';
 import { isRunning, ownProcess } from '../process-id.ts';
 import { Claims } from './claim.ts';
 import { crashOf } from './crash.ts';
-import { Deaths } from './deaths.ts';
+import { Deaths, type Poison } from './deaths.ts';
 import { crashRecord } from './event.ts';
 import { memoryGroup, thisMachine } from './identity.ts';
 import { CrashReports } from './reports.ts';
@@ -82,7 +82,10 @@ export class Aftermath {
   /** A run has ended well: a job that counted as poison does so no longer. */
   succeeded({ task, jobId }: Pick<RunRecord, 'task' | 'jobId'>): void {
     const poison = this.#reports.poisonOf(task, jobId);
-    if (poison === undefined) return;
+    if (poison !== undefined) this.#heal(poison);
+  }
+
+  #heal(poison: Poison): void {
     const { guard, service } = this.#options;
     guard('aftermath', () => {
       const now = wallClock();

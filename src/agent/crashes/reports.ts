@@ -71,14 +71,14 @@ export class CrashReports {
 
   /** The job where it counts as poison; to be asked at the end of every run. */
   poisonOf(task: TaskKey, jobId: string): Poison | undefined {
-    if (this.#poison.length === 0 || jobId === '') return undefined;
-    return this.#poison.find(
-      (one) =>
-        one.jobId === jobId &&
-        one.task.task === task.task &&
-        one.task.queue === task.queue &&
-        one.task.framework === task.framework,
-    );
+    if (jobId === '') return undefined;
+    // A loop, as a closure would cost every run an object.
+    for (const one of this.#poison) {
+      const { framework, queue, task: name } = one.task;
+      if (one.jobId !== jobId || name !== task.task) continue;
+      if (queue === task.queue && framework === task.framework) return one;
+    }
+    return undefined;
   }
 
   /** Lets go of deaths that have been told for long enough. */

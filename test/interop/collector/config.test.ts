@@ -98,7 +98,7 @@ suite('otel-collector.yaml', { skip: goMissing() }, () => {
       try {
         const out = exporterTo(first, protocol, SERVICE);
         const link = { traceId: RUN.traceId, spanId: RUN.spanId, traceFlags: 1 };
-        out.spans([spanData(1, { name: 'process mail', links: [link], status: { code: 2, message: 'no' } })]);
+        out.span(spanData(1, { name: 'process mail', links: [link], status: { code: 2, message: 'no' } }));
         out.logs([ALERT]);
         await out.flush(10_000);
         await out.shutdown();
