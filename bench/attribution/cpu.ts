@@ -14,7 +14,7 @@ const CONCURRENCIES = [1, 10, 50, 200];
 const LEAST_RUN_MS = 5;
 /** From this concurrency on samples are to reach their goal. */
 const SAMPLED_FROM = 10;
-const MS = { quick: 1500, exact: 10_000, sampled: 60_000 };
+const MS = { quick: 1500, exact: 20_000, sampled: 60_000 };
 
 /** A run by its type, its number, and what it did: ms of CPU by a clock around it, and units of work of about 1 ms. */
 type Spun = readonly [type: number, id: number, ms: number, units: number];

@@ -19,7 +19,7 @@ const WAYS = Object.keys(SERVERS) as Way[];
 const METERS = ['off', 'off again', 'on'] as const;
 type Meter = (typeof METERS)[number];
 /** Of a process, of which each has one of METERS. */
-const COST = { requests: 1000, rounds: 10, processes: 4, quickProcesses: 1 };
+const COST = { requests: 1000, rounds: 10, processes: 12, quickProcesses: 1 };
 
 /**
  * Requests and bytes of runs, against what a server in another process counts on its sockets; and what the meter adds to a request, from
