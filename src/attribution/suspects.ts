@@ -68,8 +68,12 @@ export function findSuspects({ columns, whiten, heap, nuisance }: View, limits: 
       nuisance,
       chosen.filter((other) => other !== candidate),
     );
-    const retained = coefficient(beside, values, heap);
-    if (retained === undefined || retained.value * raw.at(-1)! < limits.minGrowthBytes) continue;
+    // Mostly too little to be chosen, and it would all be laid to the task.
+    const { warmUp } = columns;
+    const besideAll = warmUp === undefined ? beside : beside.with(whiten(warmUp));
+    const retained = coefficient(besideAll, values, heap);
+    if (retained === undefined || retained.z < limits.confidence) continue;
+    if (retained.value * raw.at(-1)! < limits.minGrowthBytes) continue;
     const rivals = candidates.filter(
       (other) => !chosen.includes(other) && !holds(other, beside, values, heap),
     );

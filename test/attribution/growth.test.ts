@@ -56,6 +56,25 @@ test('a leak of 10 KB per run is named within 45 samples', () => {
   assert.ok(Math.abs(estimator.estimates().get('task7')!.bytesPerRun / 10_000 - 1) < 0.1);
 });
 
+test('the warm-up of a worker is not laid to the task that leaks, in the mean of what is first said', () => {
+  const warmUp = (seconds: number): number => 300e3 * (1 - Math.exp(-seconds / 3));
+  for (const background of [() => 0, warmUp]) {
+    const errors = Array.from({ length: 12 }, (_, seed) => {
+      const tasks = tenTasks({ 7: { retains: leak(10_000) } });
+      const load = { seed, tasks, samples: 60, white: 40e3, slow: 30e3, background };
+      const estimator = new GrowthEstimator();
+      for (const observation of observations(load)) {
+        estimator.observe(observation);
+        const estimate = estimator.estimates().get('task7');
+        if (estimate !== undefined) return estimate.bytesPerRun / 10_000 - 1;
+      }
+      return assert.fail(`seed ${seed}: not named`);
+    });
+    const mean = errors.reduce((sum, error) => sum + error) / errors.length;
+    assert.ok(Math.abs(mean) < 0.02, `${background.name}: ${mean}`);
+  }
+});
+
 test('what only some of the runs leave behind is laid to their task, or to nobody', () => {
   let found = 0;
   for (const seed of SEEDS) {

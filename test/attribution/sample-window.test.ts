@@ -24,8 +24,10 @@ test('columns count from the first of the newest samples; a task seen later had 
   assert.deepEqual([...all.heap], [1005, 1006, 1008]);
   assert.deepEqual([...all.inFlight], [0, -2, 0]);
   assert.equal(all.other, undefined);
+  assert.deepEqual([...all.warmUp!], [1, 1 / 2, 1 / 3]);
   const newest = window.newest(2);
   assert.deepEqual([...newest.tasks.get('a')!], [0, 5]);
+  assert.equal(newest.warmUp, undefined);
   assert.equal(newest.tasks.has('still'), false, 'a task that did not run explains nothing');
 });
 

@@ -19,6 +19,7 @@ function samples(heap: Column, time: (i: number) => number = (i) => i): Columns 
     time: Float64Array.from({ length: LENGTH }, (_, i) => time(i)),
     tasks: new Map([['a', column]]),
     other: undefined,
+    warmUp: undefined,
   };
 }
 
