@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { AlertRule, Compile, RecordingRule, Rule, RuleGroup } from './rule.ts';
-import { parseTemplate, type Template } from './template.ts';
+import { laterTemplate, type Template } from './template.ts';
 
 /*
  * The shipped rules as the build leaves them: what the YAML of a hundred kilobytes says, in JSON, which a worker's start reads in a
@@ -54,5 +54,5 @@ function texts(labels: readonly (readonly [string, Template])[]): Texts {
 }
 
 function templates(labels: Texts): AlertRule['labels'] {
-  return labels.map(([name, text]) => [name, parseTemplate(text)]);
+  return labels.map(([name, text]) => [name, laterTemplate(text)]);
 }

@@ -30,6 +30,18 @@ export function parseTemplate(text: string): Template {
   return { text, parsed: text.includes('{{') ? parse(text, VARIABLES, isFunction) : undefined };
 }
 
+/** A template whose text is known to be right, parsed when it is first used, which for most alerts is never. */
+export function laterTemplate(text: string): Template {
+  let template: Template | undefined;
+  return {
+    text,
+    get parsed() {
+      template ??= parseTemplate(text);
+      return template.parsed;
+    },
+  };
+}
+
 /** The text of a template. Never throws: a failure gives `<error expanding template: reason>`, as in Prometheus. */
 export function expandTemplate(
   template: Template,
