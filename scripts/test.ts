@@ -33,7 +33,9 @@ if (!flags.has('--built')) {
   });
   if (status !== 0) process.exit(status ?? 1);
 }
-const { status } = spawnSync(
+/** A file whose process something keeps alive is not ended by the limit of its tests. */
+const LIMIT_MIN = 20;
+const { status, error } = spawnSync(
   process.execPath,
   [
     '--test',
@@ -42,6 +44,13 @@ const { status } = spawnSync(
     ...(flags.has('--coverage') ? coverage : []),
     ...files,
   ],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    timeout: LIMIT_MIN * 60_000,
+  },
 );
+if (error !== undefined)
+  console.error(`the tests have not ended within ${LIMIT_MIN} minutes: ${error.message}`);
 process.exit(status ?? 1);
