@@ -9,6 +9,7 @@ import { createShared, END, I32, type Shared } from './bridge/protocol.ts';
 import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { flushAtExit } from './exit.ts';
+import { fillChannels } from './instrument/channels.ts';
 import { type Instrumented, watchModules } from './instrument/load.ts';
 import { replaceMethod } from './instrument/patch.ts';
 import { watchTimers } from './instrument/timers.ts';
@@ -147,6 +148,7 @@ function instrument(
   });
   const meters = [
     meterGc(shared),
+    fillChannels({ network, onError: (error) => onError('network', error) }),
     ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
   ];

@@ -6,7 +6,7 @@ const PATCHED = Symbol.for('taskwarden.patched');
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * The one place that replaces functions. The replacement keeps name and arity; the original comes back with the function
+ * The one place that replaces functions. The replacement keeps name, arity and properties; the original comes back with the function
  * that is returned.
  *
  * @throws TaskwardenError (TASKWARDEN_PATCH) when there is no such method, or it is replaced already
@@ -30,6 +30,10 @@ export function replaceMethod<T extends object>(
   Object.defineProperty(replacement, 'name', { value: original.name, configurable: true });
   Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });
   Object.defineProperty(replacement, PATCHED, { value: true });
+  // Such as `util.promisify.custom`.
+  for (const key of Reflect.ownKeys(original))
+    if (!(key in replacement))
+      Object.defineProperty(replacement, key, Object.getOwnPropertyDescriptor(original, key)!);
   Object.defineProperty(holder, name, {
     value: replacement,
     writable: true,

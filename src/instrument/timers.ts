@@ -68,11 +68,7 @@ export function watchTimers({ graceMs, opened }: TimerWatchOptions): () => void 
     }
   }
   for (const name of ['setTimeout', 'setInterval'] as const) {
-    replace(globalThis, name, (original) => {
-      const replacement = watched(original, name === 'setInterval');
-      keepProperties(original, replacement);
-      return replacement;
-    });
+    replace(globalThis, name, (original) => watched(original, name === 'setInterval'));
     if (undo.length > 0) replaceAlias(name);
   }
   replace(promises, 'setTimeout', (original) => promised(original, graceMs, opened));
@@ -126,11 +122,4 @@ function outlives(delay: unknown, graceMs: number): boolean {
 function isOfConnection(): boolean {
   const caller = getCallSites(CALLER + 1, { sourceMap: false })[CALLER];
   return caller === undefined || OF_CONNECTIONS.test(caller.scriptName);
-}
-
-/** `util.promisify(setTimeout)` finds its promise by a property of the function. */
-function keepProperties(original: Method, replacement: Method): void {
-  for (const key of Reflect.ownKeys(original))
-    if (!(key in replacement))
-      Object.defineProperty(replacement, key, Object.getOwnPropertyDescriptor(original, key)!);
 }

@@ -1,23 +1,33 @@
+import { fillChannels } from '../../src/instrument/channels.ts';
 import { replaceMethod } from '../../src/instrument/patch.ts';
 import type { HandleMeter } from '../../src/tasks/meters/handles.ts';
 import { NetworkMeter } from '../../src/tasks/meters/network.ts';
 import { mainSide, runInfo } from './main-side.ts';
 
 /** The main side with its network meter, in this very process. */
-export function networkSide(maxServers = 50, handlesOf?: (meter: NetworkMeter) => HandleMeter) {
+export function networkSide(
+  maxServers = 50,
+  handlesOf?: (meter: NetworkMeter) => HandleMeter,
+  node: string = process.versions.node,
+) {
   const faults: unknown[] = [];
   const meter = new NetworkMeter({
     maxServers,
     replace: replaceMethod,
     onError: (error) => faults.push(error),
   });
-  const stop = meter.start();
+  const stops = [
+    fillChannels({ network: meter, onError: (error) => faults.push(error), node }),
+    meter.start(),
+  ];
   const whole = mainSide({ tasks: { networkMeter: meter, handles: handlesOf?.(meter) } });
   return {
     ...whole,
     faults,
     meter,
-    stop,
+    stop() {
+      for (const stop of stops) stop();
+    },
     /** Runs a handler as one run of a task, and gives back its record. */
     async run(task: string, handler: () => unknown) {
       await whole.tasks.run(

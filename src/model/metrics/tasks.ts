@@ -175,8 +175,7 @@ export const TASK_METRICS = {
     source: 'taskwarden',
     attributes: TASK,
     description: 'HTTP requests started by handler runs (fetch, undici, http, https, http2).',
-    quality:
-      'Exact; http2 without undici from Node.js 22.17 and 24.2 on. Every response to a redirect is a request of its own.',
+    quality: 'Exact. Every response to a redirect is a request of its own.',
   },
   'task.network.io': {
     kind: 'counter',

@@ -51,7 +51,8 @@ interface HttpRequest {
 
 /**
  * Requests and bytes of each run, and of each task by server, from Node's own diagnostics channels: `undici:*` (fetch and undici),
- * `http.client.*` (http and https), `http2.client.stream.*`, and `net.client.socket` for all that uses sockets without them.
+ * `http.client.*` (http and https), `http2.client.stream.*`, and `net.client.socket` for all that uses sockets without them. Where
+ * Node.js has not all of those of HTTP/2, somebody else tells of requests.
  */
 export class NetworkMeter {
   readonly #options: NetworkMeterOptions;
@@ -80,7 +81,7 @@ export class NetworkMeter {
         ({ request, response }) => this.#answered(request, response.statusCode),
       ],
       ['http.client.request.error', ({ request, error }) => this.#failedHttp(request, error)],
-      ['http2.client.stream.created', ({ stream, headers }) => this.#beginHttp2(stream, headers)],
+      ['http2.client.stream.created', ({ stream }) => this.#beginHttp2(stream)],
       ['http2.client.stream.finish', ({ stream, headers }) => this.#answered(stream, headers[':status'])],
       ['http2.client.stream.error', ({ stream, error }) => this.#end(stream, error)],
     ];
@@ -99,6 +100,16 @@ export class NetworkMeter {
       for (const [channel, listener] of guarded) diagnostics.unsubscribe(channel, listener);
       this.#connections.stop();
     };
+  }
+
+  /** A request of HTTP/2 has been made, of which no channel tells, or of its begin alone. Never throws. */
+  http2Requested(stream: ClientHttp2Stream): void {
+    this.#guard(() => {
+      const request: Stream = stream;
+      if (request[EXCHANGE] === undefined) this.#beginHttp2(request);
+      if (request[EXCHANGE] === undefined) return;
+      stream.once('response', (headers) => this.#guard(() => this.#answered(request, headers[':status'])));
+    });
   }
 
   /** A pool that serves several runs has a socket from now on; undefined where there is none. Never throws. */
@@ -250,11 +261,13 @@ export class NetworkMeter {
   }
 
   /** Streams that undici makes are requests already, and what a server pushes, which has an even id, is none. */
-  #beginHttp2(stream: Stream, headers: Readonly<Record<string, unknown>>): void {
+  #beginHttp2(stream: Stream): void {
     const socket = stream.session?.socket as Socket | undefined;
     const connection = socket === undefined ? undefined : this.#connections.known(socket);
     if (connection?.isOfUndici || (stream.id ?? 1) % 2 === 0) return;
-    const origin = `${String(headers[':scheme'])}://${String(headers[':authority'])}`;
+    // Not those of the message, which are as the caller gave them up to Node.js 22.17 and 24.2.
+    const headers = stream.sentHeaders!;
+    const origin = `${headers[':scheme']}://${headers[':authority']}`;
     const exchange = this.#begin(stream, this.#traffic.origin(origin), headers[':method'] === 'CONNECT');
     if (connection !== undefined) this.#connections.attach(exchange, connection.socket);
     // Its channel tells of the end before that of the error which ends it.
@@ -263,7 +276,7 @@ export class NetworkMeter {
 
   #endHttp2(stream: Stream, exchange: Exchange): void {
     const isCut = exchange.status === 0 || stream.rstCode === NGHTTP2_CANCEL;
-    this.#end(stream, isCut ? cutOff(!hasEnded(exchange.connection?.socket)) : undefined);
+    this.#end(stream, stream.errored ?? (isCut ? cutOff(!hasEnded(exchange.connection?.socket)) : undefined));
   }
 
   #guard(call: () => void): void {

@@ -7,6 +7,7 @@ import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
+import { fillChannels } from '../../../src/instrument/channels.ts';
 import { replaceMethod } from '../../../src/instrument/patch.ts';
 import { runStorage } from '../../../src/tasks/context.ts';
 import { HandleMeter } from '../../../src/tasks/meters/handles.ts';
@@ -51,7 +52,7 @@ function side() {
     faults,
     meter,
     start(): () => void {
-      const stops = [network.start(), meter.start()];
+      const stops = [fillChannels({ network, onError }), network.start(), meter.start()];
       return () => {
         for (const each of stops) each();
       };
