@@ -191,7 +191,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'cpu.mode': {
     kind: choice(['auto', 'exact', 'sampled', 'sync', 'off']),
     about:
-      'How CPU time is attributed: exact follows every task switch (Node.js 24 and later, within the budget), sampled looks about 80 times a second which task is running, sync counts up to the first await, auto is exact where the rate of runs allows it, and sampled elsewhere.',
+      'How CPU time is attributed: exact follows every task switch (Node.js 24.14 and later, within the budget), sampled looks about 80 times a second which task is running, sync counts up to the first await, auto is exact where the rate of runs allows it, and sampled elsewhere.',
   },
   'cpu.budget': {
     kind: number(0, 1),
