@@ -143,7 +143,7 @@ export class CpuMeter {
     this.#waiting.check(elapsedMs);
     this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
-      if (nowMs >= this.#pausedUntil && this.#rate?.isDue(nowMs) !== false) this.#choose(nowMs);
+      if (nowMs >= this.#pausedUntil) this.#choose(nowMs);
       return;
     }
     const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
@@ -158,9 +158,11 @@ export class CpuMeter {
     this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2);
   }
 
-  /** Begins exact metering where it is known to be cheap enough; until then samples are taken. */
+  /** Begins exact metering where it is known to be cheap enough, and has samples taken where it is known not to be. */
   #choose(nowMs: number): void {
-    if (this.#rate?.isLow(nowMs) === false) {
+    const isLow = this.#rate === undefined || this.#rate.isLow(nowMs);
+    if (isLow === undefined) return;
+    if (!isLow) {
       this.#samples?.start();
       return;
     }
@@ -267,7 +269,7 @@ export class CpuMeter {
   }
 }
 
-/** `trackPromises: false` (Node.js 24.x and later) keeps async_hooks off promises, where they are slow. */
+/** `trackPromises: false` (Node.js 24.14 and later) keeps async_hooks off promises, where they are slow. */
 function withoutPromises(before: () => void): Parameters<typeof createHook>[0] {
   return { before, trackPromises: false } as Parameters<typeof createHook>[0];
 }

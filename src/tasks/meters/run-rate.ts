@@ -34,16 +34,14 @@ export class RunRate {
     this.#ended++;
   }
 
-  /** Whether there is anything to tell. */
-  isDue(nowMs: number): boolean {
-    return this.#sinceMs !== undefined && nowMs - this.#sinceMs >= FIRST_LOOK_MS;
-  }
-
-  /** Whether so few runs end that they can be metered exactly; false as well while that is not sure. */
-  isLow(nowMs: number): boolean {
-    const elapsedMs = nowMs - (this.#sinceMs ?? nowMs);
+  /** Whether so few runs end that they can be metered exactly; undefined as long as that is not sure. */
+  isLow(nowMs: number): boolean | undefined {
+    if (this.#sinceMs === undefined) return undefined;
+    const elapsedMs = nowMs - this.#sinceMs;
+    if (elapsedMs < FIRST_LOOK_MS) return undefined;
     const rate = this.#ended / elapsedMs;
-    if (elapsedMs < WINDOW_MS) return rate <= CLEARLY_LOW * this.#most;
+    if (rate <= CLEARLY_LOW * this.#most) return true;
+    if (elapsedMs < WINDOW_MS) return undefined;
     this.#sinceMs = nowMs;
     this.#ended = 0;
     return rate <= this.#most;

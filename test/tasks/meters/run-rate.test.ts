@@ -12,11 +12,11 @@ const end = (runs: RunRate, count: number): void => {
 
 test('there is nothing to tell before a first run has had its time', () => {
   const runs = rate();
-  assert.equal(runs.isDue(1e6), false);
+  assert.equal(runs.isLow(1e6), undefined);
   assert.equal(runs.begin(1000), true);
   assert.equal(runs.begin(1001), false);
-  assert.equal(runs.isDue(1019), false);
-  assert.equal(runs.isDue(1020), true);
+  assert.equal(runs.isLow(1019), undefined);
+  assert.equal(runs.isLow(1020), true);
 });
 
 test('a first look believes a rate that is clearly low', () => {
@@ -27,7 +27,7 @@ test('a first look believes a rate that is clearly low', () => {
   const more = rate();
   more.begin(1000);
   end(more, 21);
-  assert.equal(more.isLow(1020), false);
+  assert.equal(more.isLow(1020), undefined);
   assert.equal(more.isLow(1030), true, 'they only began together');
 });
 
@@ -35,7 +35,7 @@ test('a second decides, and the next one anew', () => {
   const runs = rate();
   runs.begin(0);
   end(runs, 4000);
-  assert.equal(runs.isLow(999), false);
+  assert.equal(runs.isLow(999), undefined);
   assert.equal(runs.isLow(1000), true);
   end(runs, 4100);
   assert.equal(runs.isLow(2000), false);
@@ -47,7 +47,7 @@ test('all is forgotten on demand', () => {
   runs.begin(0);
   end(runs, 10_000);
   runs.reset();
-  assert.equal(runs.isDue(50), false);
+  assert.equal(runs.isLow(50), undefined);
   runs.begin(60);
   assert.equal(runs.isLow(80), true);
 });
