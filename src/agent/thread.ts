@@ -1,7 +1,8 @@
 /** Entry of the agent thread: message in, pipeline out, nothing else. */
+import { availableParallelism } from 'node:os';
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Inbox } from '../bridge/inbox.ts';
-import { CHANNEL, I32, STATE, type ThreadStart } from '../bridge/protocol.ts';
+import { CHANNEL, I32, STATE, slotAt, type ThreadStart } from '../bridge/protocol.ts';
 import { ENDED_CHANNEL, type ThreadOffer } from '../bridge/threads.ts';
 import type { Config } from '../config/config.ts';
 import { TaskwardenError } from '../model/errors.ts';
@@ -11,7 +12,12 @@ import { Pipeline } from './pipeline.ts';
 const { config, instanceId, ...offer } = workerData as ThreadStart;
 const pipeline = new Pipeline(config as Config, { instanceId });
 const main = pipeline.watch(offer);
-const isFirst = Atomics.load(main.shared.i32, I32.agentRestarts) === 0;
+const { i32 } = main.shared;
+const isFirst = Atomics.load(i32, I32.agentRestarts) === 0;
+
+/** How long a program that begins has the CPU to itself, and how often it is looked whether it has begun with its work, ms. */
+const HEAD_START_MS = 400;
+const LOOK_MS = 20;
 
 /** Memory of the other threads, by thread id. */
 const threads = new Map<number, Inbox>();
@@ -21,6 +27,7 @@ const ends = new BroadcastChannel(ENDED_CHANNEL);
 ends.onmessage = (event) => endThread((event as { data: number }).data);
 
 try {
+  if (isFirst && availableParallelism() === 1) await untilWorkBegins();
   await pipeline.load();
   main.announce('watching');
   await pipeline.connect();
@@ -35,6 +42,18 @@ try {
 }
 
 await answerFlushes();
+
+/**
+ * With a single CPU the first job would begin as much later as it takes to load what comes next: a quarter of a second. Ends with that
+ * job's begin, and as soon as somebody waits for the agent.
+ */
+async function untilWorkBegins(): Promise<void> {
+  for (let ms = 0; ms < HEAD_START_MS; ms += LOOK_MS) {
+    // Slots are used in order.
+    if (Atomics.load(i32, slotAt(0) >> 2) !== 0) return;
+    if ((await Atomics.waitAsync(i32, I32.agentAwaited, 0, LOOK_MS).value) !== 'timed-out') return;
+  }
+}
 
 function watchThread(offer: ThreadOffer): void {
   threads.set(offer.threadId, pipeline.watch(offer));
@@ -58,7 +77,6 @@ function readOffers(): void {
 
 /** The main thread stands still until it is answered. */
 async function answerFlushes(): Promise<void> {
-  const { i32 } = main.shared;
   for (;;) {
     const asked = Atomics.load(i32, I32.flushAsked);
     if (asked !== Atomics.load(i32, I32.flushDone)) {

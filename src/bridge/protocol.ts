@@ -64,6 +64,8 @@ export const I32 = {
   agentRestarts: 247,
   /** Agent: file descriptor of the flight recorder's file, which outlives the agent; 0 for none. */
   recorderFd: 248,
+  /** 1 once somebody waits for the agent. */
+  agentAwaited: 249,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;

@@ -166,6 +166,7 @@ function reload({ i32 }: Shared): void {
 
 function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): Waited {
   const until = performance.now() + timeoutMs;
+  hurry(i32);
   for (;;) {
     const at = Atomics.load(i32, I32.agent);
     if (at === AGENT.refused) return 'refused';
@@ -185,6 +186,7 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
   // A program that ends at once, without a word to the agent, need not wait until the agent has loaded.
   if (i32[I32.ringHead] === 0 && Atomics.load(i32, I32.agent) === AGENT.starting) return;
   const until = performance.now() + timeoutMs;
+  hurry(i32);
   const asked = Atomics.add(i32, I32.flushAsked, 1) + 1;
   Atomics.notify(i32, I32.flushAsked);
   for (;;) {
@@ -198,6 +200,12 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
     }
     Atomics.wait(i32, I32.flushDone, done, left);
   }
+}
+
+/** An agent that has only just begun takes its time, see {@link I32.agentAwaited}. */
+function hurry(i32: Int32Array): void {
+  Atomics.store(i32, I32.agentAwaited, 1);
+  Atomics.notify(i32, I32.agentAwaited);
 }
 
 /** Without an agent that answers the flight recorder's file would tell of runs that have ended since as of victims of a crash. */

@@ -18,6 +18,8 @@ async function start(way: string): Promise<{ sink: OtlpSink; program: Program }>
   return { sink, program };
 }
 
+const HAS_TASKSET = spawnSync('taskset', ['--version']).status === 0;
+
 async function bare(way: string): Promise<Ended> {
   const program = startProgram(EXIT, { args: [way], preload: 'none' });
   program.tell('go on');
@@ -49,6 +51,28 @@ describe('the last run arrives, and the program ends as without the preload', { 
       await sink.down();
     });
   }
+
+  // There the agent waits for the first run before it loads.
+  test('end, with a single CPU', { skip: HAS_TASKSET ? false : 'needs taskset (util-linux)' }, async () => {
+    const sink = await startSink();
+    const program = startProgram(EXIT, { args: ['end'], sink, env: OFTEN, onOneCpu: true });
+    await sink.waitFor(() => runsCounted(sink) === 1);
+    program.tell('go on');
+    assert.equal((await program.ended).code, 0);
+    assert.ok(jobs(sink).includes('last'));
+    await sink.down();
+  });
+
+  test('a program without runs, with a single CPU', {
+    skip: HAS_TASKSET ? false : 'needs taskset (util-linux)',
+  }, async () => {
+    const sink = await startSink();
+    const program = startProgram(resolve(FIXTURES, 'idle.mjs'), { sink, env: OFTEN, onOneCpu: true });
+    await sink.waitFor(() => sink.metrics.length > 0);
+    program.child.kill();
+    await program.ended;
+    await sink.down();
+  });
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     test(`${signal} that nobody listens to`, async () => {

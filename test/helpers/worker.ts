@@ -11,6 +11,8 @@ export type Preload = 'import' | 'require' | 'NODE_OPTIONS' | 'none';
 export interface ProgramOptions {
   /** Default: `import`. */
   readonly preload?: Preload;
+  /** Runs it on the first CPU alone (taskset of util-linux). */
+  readonly onOneCpu?: boolean;
   /** Options of Node.js before the preload, and after it. */
   readonly before?: readonly string[];
   readonly after?: readonly string[];
@@ -57,7 +59,10 @@ export function startProgram(file: string, options: ProgramOptions = {}): Progra
     NODE_OPTIONS: [],
     none: [],
   };
-  const child = spawn(process.execPath, [...before, ...flags[preload], ...after, file, ...args], {
+  const pinned = options.onOneCpu ? ['taskset', '-c', '0'] : [];
+  const node = [process.execPath, ...before, ...flags[preload], ...after];
+  const [command, ...rest] = [...pinned, ...node, file, ...args];
+  const child = spawn(command!, rest, {
     cwd: options.cwd,
     env: {
       ...inherited(),
