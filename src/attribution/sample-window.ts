@@ -34,8 +34,8 @@ export interface Columns {
   /** The same of the tasks beyond the cap together; undefined when none of them ran. */
   readonly other: Column | undefined;
   /**
-   * The warm-up of a worker, up to a factor: its first runs bring code, feedback of inline caches and pools, and later ones ever less. Undefined
-   * where its first samples are left out.
+   * How far the worker is warm, from 0 to 1: its first runs bring code, feedback of inline caches and pools, later ones ever less. Undefined where
+   * its first samples are left out.
    */
   readonly warmUp: Column | undefined;
 }
@@ -94,7 +94,7 @@ export class SampleWindow {
       time: since((sample) => sample.timeMs / 1000),
       tasks,
       other: (other.at(-1) ?? 0) > 0 ? other : undefined,
-      warmUp: count < this.#samples.length ? undefined : Float64Array.from(samples, (_, i) => 1 / (i + 1)),
+      warmUp: count < this.#samples.length ? undefined : Float64Array.from(samples, (_, i) => i / (i + 1)),
     };
   }
 

@@ -57,7 +57,8 @@ interface Fitted {
 }
 
 /** Tasks that explain the growth of the heap, that hold against every other explanation, and go on. */
-export function findSuspects({ columns, whiten, heap, nuisance }: View, limits: SuspectLimits): Suspect[] {
+export function findSuspects(view: View, limits: SuspectLimits): Suspect[] {
+  const { columns, whiten, heap, nuisance } = view;
   const candidates = candidatesOf(columns, whiten, nuisance);
   const chosen = select(nuisance, candidates, heap, limits.confidence);
   const suspects: Suspect[] = [];
@@ -68,10 +69,7 @@ export function findSuspects({ columns, whiten, heap, nuisance }: View, limits: 
       nuisance,
       chosen.filter((other) => other !== candidate),
     );
-    // Mostly too little to be chosen, and it would all be laid to the task.
-    const { warmUp } = columns;
-    const besideAll = warmUp === undefined ? beside : beside.with(whiten(warmUp));
-    const retained = coefficient(besideAll, values, heap);
+    const retained = coefficient(withWarmUp(view, beside, values), values, heap);
     if (retained === undefined || retained.z < limits.confidence) continue;
     if (retained.value * raw.at(-1)! < limits.minGrowthBytes) continue;
     const rivals = candidates.filter(
@@ -133,6 +131,14 @@ export function standsOut(
     ...[...found].flatMap((other) => columns.tasks.get(other) ?? []).map(whiten),
   );
   return (coefficient(others, newest, heap)?.z ?? 0) >= confidence;
+}
+
+/** `basis` with the warm-up of the worker, where there is one beside `values`. It is mostly too little to be chosen, and would all be laid to them. */
+function withWarmUp({ columns, whiten, heap }: View, basis: Basis, values: Column): Basis {
+  if (columns.warmUp === undefined) return basis;
+  const warmUp = whiten(columns.warmUp);
+  const added = coefficient(basis.with(values), warmUp, heap)?.value ?? 0;
+  return added > 0 ? basis.with(warmUp) : basis;
 }
 
 /** Whether the coefficient of `values` is still clear of 0 beside a rival. */

@@ -24,7 +24,7 @@ test('columns count from the first of the newest samples; a task seen later had 
   assert.deepEqual([...all.heap], [1005, 1006, 1008]);
   assert.deepEqual([...all.inFlight], [0, -2, 0]);
   assert.equal(all.other, undefined);
-  assert.deepEqual([...all.warmUp!], [1, 1 / 2, 1 / 3]);
+  assert.deepEqual([...all.warmUp!], [0, 1 / 2, 2 / 3]);
   const newest = window.newest(2);
   assert.deepEqual([...newest.tasks.get('a')!], [0, 5]);
   assert.equal(newest.warmUp, undefined);
