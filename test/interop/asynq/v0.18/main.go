@@ -21,14 +21,20 @@ func main() {
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour },
 		LogLevel:       asynq.ErrorLevel,
 	})
-	// The one that fails comes first in its queue: while two block, the server does nothing else.
-	for _, each := range []struct{ kind, queue string }{
-		{"fail", "old"}, {"block:1", "old"}, {"ok", "older"}, {"block:2", "older"}, {"ok", "older"},
-	} {
-		task := asynq.NewTask(each.kind, []byte(`{"pad":"top-secret"}`))
-		if _, err := client.Enqueue(task, asynq.Queue(each.queue)); err != nil {
+	enqueue := func(kind, queue string) {
+		task := asynq.NewTask(kind, []byte(`{"pad":"top-secret"}`))
+		if _, err := client.Enqueue(task, asynq.Queue(queue)); err != nil {
 			panic(err)
 		}
+	}
+	// The one that fails comes first in its queue: while two block, the server does nothing else.
+	enqueue("fail", "old")
+	enqueue("block:1", "old")
+	enqueue("ok", "older")
+	enqueue("block:2", "older")
+	// Queues take turns by chance: so many that some are left when the other queue's second has been taken.
+	for i := 0; i < 20; i++ {
+		enqueue("ok", "older")
 	}
 	if _, err := client.Enqueue(asynq.NewTask("later", nil), asynq.Queue("old"), asynq.ProcessIn(time.Hour)); err != nil {
 		panic(err)
