@@ -23,7 +23,7 @@ export const overhead: Bench = async (options) => {
       warmUp: quick ? 500 : 12_000,
       rounds: rounds ?? (quick ? 1 : 6),
     },
-    // Half of them pass while V8 compiles what the agent does once a second, and while the heap is looked at for the first time.
+    // Half of them pass while V8 compiles what the agent does once a second.
     { name: 'io', jobs: quick ? 250 : 8000, warmUp: quick ? 50 : 4000, rounds: rounds ?? (quick ? 1 : 6) },
   ];
   const starts = { rounds: rounds ?? (quick ? 2 : 10), idleMs: quick ? 700 : 1500 };

@@ -237,6 +237,18 @@ test('exact metering begins as soon as a first run shows that it can be afforded
   );
 });
 
+test('exact metering that is stopped before its first look never begins', {
+  skip: EXACT ? false : 'needs Node.js 24',
+}, async (t) => {
+  const { tasks, cpu, shared } = mainSide({ cpu: { budget: 0.02 } });
+  t.after(() => cpu.stop());
+  cpu.start();
+  await tasks.run(runInfo, async () => {});
+  cpu.stop();
+  await sleep(60);
+  assert.equal(shared.i32[I32.current], CURRENT.unknown);
+});
+
 test('runs that come too fast are sampled, and no promise hook is ever set for them', {
   skip: EXACT ? false : 'needs Node.js 24',
 }, async (t) => {

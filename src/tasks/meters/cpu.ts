@@ -59,6 +59,7 @@ export class CpuMeter {
   readonly #allocation: Allocation | undefined;
   /** Asked before exact metering begins; undefined where it begins whatever it may cost. */
   readonly #rate: RunRate | undefined;
+  #firstLook: NodeJS.Timeout | undefined;
   #stopPromiseHook: (() => void) | undefined;
   readonly #waiting = new Waiting();
   #last: Cell = this.#none;
@@ -97,6 +98,7 @@ export class CpuMeter {
   }
 
   stop(): void {
+    clearTimeout(this.#firstLook);
     if (this.#stopPromiseHook !== undefined) this.#off();
     this.#samples?.stop();
   }
@@ -143,7 +145,7 @@ export class CpuMeter {
     this.#waiting.check(elapsedMs);
     this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
-      if (nowMs >= this.#pausedUntil) this.#choose(nowMs);
+      this.#choose(nowMs);
       return;
     }
     const costMs = (this.#hops * HOP_NS + this.#macrotaskCount * MACROTASK_NS) / 1e6;
@@ -160,6 +162,7 @@ export class CpuMeter {
 
   /** Begins exact metering where it is known to be cheap enough, and has samples taken where it is known not to be. */
   #choose(nowMs: number): void {
+    if (this.#stopPromiseHook !== undefined || nowMs < this.#pausedUntil) return;
     const isLow = this.#rate === undefined || this.#rate.isLow(nowMs);
     if (isLow === undefined) return;
     if (!isLow) {
@@ -172,9 +175,9 @@ export class CpuMeter {
 
   /** Of the first run only this much is not metered exactly, if it is alone. */
   #lookSoon(): void {
-    const look = (): void => this.check(now(), 0);
+    clearTimeout(this.#firstLook);
     // A timer may come up to a millisecond early.
-    setTimeout(look, RunRate.firstLookMs + 1).unref();
+    this.#firstLook = setTimeout(() => this.#choose(now()), RunRate.firstLookMs + 1).unref();
   }
 
   #on(): void {
