@@ -72,10 +72,16 @@ export function recordings(path: string): Recording[] {
     .filter((recording) => recording !== undefined);
 }
 
-/** Waits until that job is in a recording. @throws Error after 20 s */
-export async function untilRecorded(path: string, jobId: string): Promise<void> {
+/** Waits until that job is in a recording, which was made `ageMs` after its run's begin at least. @throws Error after 20 s */
+export async function untilRecorded(
+  path: string,
+  jobId: string,
+  ageMs = Number.NEGATIVE_INFINITY,
+): Promise<void> {
+  const isThere = ({ runs, resources }: Recording): boolean =>
+    runs.some((run) => run.jobId === jobId && resources.at - run.startedAt >= ageMs);
   for (let i = 0; i < 800; i++) {
-    if (recordings(path).some(({ runs }) => runs.some((run) => run.jobId === jobId))) return;
+    if (recordings(path).some(isThere)) return;
     await delay(25);
   }
   throw new Error(`job ${jobId} was not recorded; there are ${readdirSync(path)}`);
