@@ -142,7 +142,6 @@ export class CpuMeter {
     const { f64 } = this.#shared;
     f64[F64.unattributedMs] = Math.max(f64[F64.unattributedMs]!, this.#none.cpuMs);
     if (this.#mode !== 'exact') return;
-    this.#waiting.check(elapsedMs);
     this.#allocation?.check(elapsedMs);
     if (this.#stopPromiseHook === undefined) {
       this.#choose(nowMs);
@@ -203,7 +202,6 @@ export class CpuMeter {
     this.#macrotasks.disable();
     this.#stopPromiseHook?.();
     this.#stopPromiseHook = undefined;
-    this.#waiting.stop();
     this.#shared.i32[I32.current] = CURRENT.unknown;
   }
 
@@ -217,16 +215,14 @@ export class CpuMeter {
   #switchTo(cell: Cell, mayHaveIdled: boolean): void {
     const at = now();
     let slice = at - this.#lastMs;
-    let hasSlept = false;
     this.#lastMs = at;
     if (mayHaveIdled || slice > TRUSTED_SLICE_MS) {
       const idle = performance.nodeTiming.idleTime;
-      hasSlept = idle > this.#idleMs;
       slice -= idle - this.#idleMs;
       this.#idleMs = idle;
     }
     const last = this.#last.ended ? this.#none : this.#last;
-    last.cpuMs += this.#waiting.without(slice, hasSlept);
+    last.cpuMs += this.#waiting.without(slice);
     this.#allocation?.switched(last, slice);
     if (slice > last.blockMs) last.blockMs = slice;
     this.#last = cell;

@@ -47,7 +47,6 @@ export class Samples {
     if (!this.#isOn) return;
     this.#isOn = false;
     this.#shared.i32[I32.samplingAsked] = 0;
-    this.#waiting.stop();
     delete (globalThis as { [SAMPLE]?: () => void })[SAMPLE];
   }
 
@@ -61,7 +60,7 @@ export class Samples {
     const at = now();
     const idle = performance.nodeTiming.idleTime;
     const seeming = Math.max(0, at - this.#lastMs - (idle - this.#idleMs));
-    const busy = this.#waiting.without(seeming, false);
+    const busy = this.#waiting.without(seeming);
     const waited = seeming - busy;
     // Times at which nothing ran are samples as well, taken by the agent alone.
     const since = Math.max(this.#lastMs, this.#shared.f64[F64.quietAt]!);

@@ -1,91 +1,53 @@
-import { ThreadAccount } from './thread-account.ts';
-
-type Account = Pick<ThreadAccount, keyof ThreadAccount>;
-
-/** What the kernel tells of a running thread's CPU time may be that much too low, ms: its ticks come at least 100 a second. */
-const TICK_MS = 10;
 /**
- * Slices shorter than this are not looked at, ms: a thread that is made to wait, or sleeps, is away for longer. Where others want its
- * CPU its own thread pool may take it for a moment, at each of its operations.
+ * Busy time between two looks, ms. A look takes a microsecond, and a thread that is made to wait for a CPU, or sleeps, is away for longer.
  */
-const LONG_SLICE_MS = 0.5;
-const LONG_SLICE_WHERE_CROWDED_MS = 0.2;
-/** From this share of its time in the queue for a CPU on, a thread is on a crowded machine. */
-const CROWDED = 0.01;
-/** How often it is asked whether the machine is, ms: after a sleep the first question to the kernel takes 50 µs. */
-const CHECK_MS = 250;
+const LOOK_MS = 0.2;
+/** By how much CPU time may be told too low, ms. Linux is exact here; others may tell it by ticks. */
+const LAG_MS: number = process.platform === 'linux' ? 0 : 10;
+
+/**
+ * CPU time of the calling thread, ms; undefined on Node.js before 22.19, which cannot tell. Linux brings a running thread's account up to date
+ * only at its ticks (1 to 10 ms), or when the whole process is asked for: `thread_group_cputime` begins with the caller.
+ */
+function threadCpuMs(): number | undefined {
+  if (typeof process.threadCpuUsage !== 'function') return undefined;
+  process.cpuUsage();
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 
 /**
  * Time that a thread seemed to be busy in and was not: it waited for a CPU on a machine that is short of them, or slept within a callback
- * (`execSync`). Waiting comes in long slices and is not spread evenly, so it is taken from the slice in which it is seen.
- *
- * What is charged by the clock runs ahead of the thread's CPU time then. Right after the loop has slept that tells all; otherwise up to
- * a tick of it may be time that the kernel has yet to count, and of that only what the thread was in the queue for a CPU is taken.
+ * (`execSync`). Waiting comes in long slices and is not spread evenly, so it is taken from the slice in which it is seen: what the clock
+ * has charged by then since the last look and the thread's CPU time has not.
  */
 export class Waiting {
-  readonly #account: Account;
-  /** Charged less CPU time when the two were last even, ms. */
-  #even = 0;
+  readonly #cpuMs: () => number | undefined;
+  readonly #lagMs: number;
+  #lookedMs: number | undefined;
+  /** Since the last look. */
   #chargedMs = 0;
-  /** In the queue, up to the last look, ms. */
-  #queuedMs = 0;
-  #checkedMs = 0;
-  #sinceCheckMs = 0;
-  /** Whether others want this thread's CPU: then it waits when it wakes up, too, which is no part of any slice. So until it is known. */
-  #isCrowded = false;
 
-  constructor(account: Account = new ThreadAccount()) {
-    this.#account = account;
+  constructor(cpuMs: () => number | undefined = threadCpuMs, lagMs: number = LAG_MS) {
+    this.#cpuMs = cpuMs;
+    this.#lagMs = lagMs;
   }
 
   /** Begins anew. */
   start(): void {
-    this.#account.open();
-    this.#account.read();
-    this.#even = this.#chargedMs - this.#account.cpuMs;
-    this.#queuedMs = this.#account.queuedMs;
-    this.#checkedMs = this.#queuedMs;
-    this.#sinceCheckMs = 0;
-    this.#isCrowded = this.#account.knowsQueue;
+    this.#lookedMs = this.#cpuMs();
+    this.#chargedMs = 0;
   }
 
-  stop(): void {
-    this.#account.close();
-  }
-
-  /** To be called some times a second. @param elapsedMs since the last call */
-  check(elapsedMs: number): void {
-    this.#sinceCheckMs += elapsedMs;
-    if (this.#sinceCheckMs < CHECK_MS || !this.#account.knowsQueue) return;
-    this.#account.read();
-    const { queuedMs } = this.#account;
-    this.#isCrowded = queuedMs - this.#checkedMs > CROWDED * this.#sinceCheckMs;
-    this.#checkedMs = queuedMs;
-    this.#sinceCheckMs = 0;
-  }
-
-  /**
-   * What is left of a slice without the waiting in it, ms.
-   *
-   * @param hasSlept whether the loop slept at the end of the slice, just before now
-   */
-  without(ms: number, hasSlept: boolean): number {
+  /** What is left of a slice without the waiting in it, ms. */
+  without(ms: number): number {
     this.#chargedMs += ms;
-    if (this.#isShort(ms, hasSlept) || !this.#account.read()) return ms;
-    const { cpuMs, queuedMs } = this.#account;
-    const ahead = this.#chargedMs - cpuMs - this.#even;
-    const queued = queuedMs - this.#queuedMs;
-    const seen = hasSlept ? ahead : Math.max(ahead - TICK_MS, Math.min(ahead, queued));
-    const waited = Math.min(Math.max(0, seen), ms);
-    this.#queuedMs = queuedMs;
-    this.#chargedMs -= waited;
-    // Work between callbacks is nobody's, and no time to be charged later.
-    if (hasSlept || ahead < 0) this.#even = this.#chargedMs - cpuMs;
-    return ms - waited;
-  }
-
-  #isShort(ms: number, hasSlept: boolean): boolean {
-    if (!this.#isCrowded) return ms < LONG_SLICE_MS;
-    return ms < LONG_SLICE_WHERE_CROWDED_MS && !hasSlept;
+    if (this.#chargedMs < LOOK_MS || this.#lookedMs === undefined) return ms;
+    const cpuMs = this.#cpuMs()!;
+    // CPU time between slices is nobody's, and may be more than what is charged.
+    const waited = Math.max(0, this.#chargedMs - (cpuMs - this.#lookedMs) - this.#lagMs);
+    this.#lookedMs = cpuMs;
+    this.#chargedMs = 0;
+    return ms - Math.min(waited, ms);
   }
 }

@@ -1,118 +1,80 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Waiting } from '../../../src/tasks/meters/waiting.ts';
+import { spin } from '../../helpers/spin.ts';
 
-/** A thread whose times the test sets, ms. @param knowsQueue whether its system tells of the queue for a CPU */
-function thread(knowsQueue = true) {
-  const kernel = { cpuMs: 1000, queuedMs: 500 };
-  const account = {
-    cpuMs: 0,
-    queuedMs: 0,
-    knowsQueue,
-    open() {},
-    close() {},
-    read() {
-      account.cpuMs = kernel.cpuMs;
-      if (knowsQueue) account.queuedMs = kernel.queuedMs;
-      return true;
+/** A thread whose CPU time the test sets, ms. @param lagMs by how much it may be told too low */
+function thread(lagMs = 0) {
+  let cpuMs = 1000;
+  const waiting = new Waiting(() => cpuMs, lagMs);
+  waiting.start();
+  return {
+    /** What is charged for a slice of `ms` by the clock, with so much CPU time in it. */
+    charge(ms: number, cpu: number): number {
+      cpuMs += cpu;
+      return waiting.without(ms);
+    },
+    /** CPU time between two slices. */
+    between(ms: number): void {
+      cpuMs += ms;
     },
   };
-  const waiting = new Waiting(account);
+}
+
+test('waiting is taken from the slice that has it, and from no other', () => {
+  const { charge } = thread();
+  for (let i = 0; i < 100; i++) {
+    assert.equal(charge(20, 5), 5);
+    assert.equal(charge(5, 5), 5);
+  }
+});
+
+test('CPU time between slices is nobody’s, and makes up for no later waiting', () => {
+  const { charge, between } = thread();
+  for (let i = 0; i < 10; i++) {
+    between(50);
+    assert.equal(charge(5, 5), 5);
+  }
+  assert.equal(charge(100, 5), 5);
+});
+
+test('short slices are looked at once they are 0.2 ms together, and what they waited is at the cost of the last', () => {
+  const { charge } = thread();
+  for (let i = 0; i < 3; i++) assert.equal(charge(0.06, 0.01), 0.06);
+  assert.equal(charge(0.06, 0.05), 0);
+  assert.equal(charge(0.3, 0.25), 0.25, 'more than was left is forgotten');
+});
+
+test('where CPU time may be told too low, so much of the waiting stays', () => {
+  const { charge } = thread(10);
+  assert.equal(charge(6, 0), 6);
+  assert.equal(charge(1000, 2), 12);
+});
+
+test('where CPU time cannot be told, all is charged', () => {
+  const waiting = new Waiting(() => undefined);
   waiting.start();
-  return { kernel, waiting };
-}
-
-interface Slice {
-  /** By the clock. */
-  readonly ms: number;
-  /** What the kernel counts as CPU time meanwhile, which may be late by a tick. */
-  readonly cpu: number;
-  /** In the queue. */
-  readonly queued?: number;
-  /** The loop sleeps at its end. */
-  readonly slept?: boolean;
-}
-
-/** What is charged for a slice. */
-function charge(
-  { kernel, waiting }: ReturnType<typeof thread>,
-  { ms, cpu, queued = 0, slept = false }: Slice,
-) {
-  kernel.cpuMs += cpu;
-  kernel.queuedMs += queued;
-  return waiting.without(ms, slept);
-}
-
-for (const knowsQueue of [true, false]) {
-  const told = knowsQueue ? 'the queue is known' : 'CPU time alone is known';
-
-  test(`${told}: slices on the CPU are charged in full, whatever the ticks of the kernel make of them`, () => {
-    const it = thread(knowsQueue);
-    assert.equal(charge(it, { ms: 6, cpu: 0 }), 6);
-    assert.equal(charge(it, { ms: 4, cpu: 10 }), 4);
-    for (let i = 0; i < 100; i++) assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
-  });
-
-  test(`${told}: a callback that sleeps is charged a tick at most`, () => {
-    const it = thread(knowsQueue);
-    assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
-    assert.equal(charge(it, { ms: 1000, cpu: 2 }), 12);
-  });
-
-  test(`${told}: once the loop has slept the kernel’s CPU time is true, and all that is beyond it was waiting`, () => {
-    const it = thread(knowsQueue);
-    for (let i = 0; i < 100; i++) {
-      assert.equal(charge(it, { ms: 5, cpu: 3, queued: 2, slept: true }), 3);
-      assert.equal(charge(it, { ms: 5, cpu: 5, slept: true }), 5);
-    }
-  });
-
-  test(`${told}: CPU time between slices is nobody’s, and makes up for no waiting`, () => {
-    const it = thread(knowsQueue);
-    for (let i = 0; i < 10; i++) charge(it, { ms: 5, cpu: 50 });
-    assert.equal(charge(it, { ms: 100, cpu: 5 }), 15);
-  });
-}
-
-test('waiting in the queue is taken from the slice that has it, and from no other', () => {
-  const it = thread();
-  for (let i = 0; i < 100; i++) {
-    assert.equal(charge(it, { ms: 20, cpu: 5, queued: 15 }), 5);
-    assert.equal(charge(it, { ms: 5, cpu: 5 }), 5);
-  }
+  assert.equal(waiting.without(1000), 1000);
 });
 
-test('where the queue is not known, waiting is taken but for a tick', () => {
-  const it = thread(false);
-  let [starved, free] = [0, 0];
-  for (let i = 0; i < 100; i++) {
-    starved += charge(it, { ms: 20, cpu: 5 });
-    free += charge(it, { ms: 5, cpu: 5 });
-  }
-  assert.equal(free, 500);
-  assert.equal(starved, 510);
+const canTell = process.platform === 'linux' && process.threadCpuUsage !== undefined;
+
+test('the CPU time of this thread is exact while it runs', { skip: !canTell }, () => {
+  const waiting = new Waiting();
+  const shares = Array.from({ length: 200 }, () => {
+    waiting.start();
+    const start = performance.now();
+    const spent = spin(0.5);
+    return waiting.without(performance.now() - start) / spent;
+  }).sort((a, b) => a - b);
+  // By ticks most of them would be 0.
+  const median = shares[shares.length >> 1]!;
+  assert.ok(median > 0.9 && median < 1.1, `${median}`);
 });
 
-test('a wait for a CPU on waking up is no part of the slice after it', () => {
-  const it = thread();
-  it.kernel.queuedMs += 50;
-  it.waiting.check(100);
-  // The clock does not have the wait, as the loop had not woken up yet.
-  assert.equal(charge(it, { ms: 0.1, cpu: 0.1, queued: 4, slept: true }), 0.1);
-  // The kernel is late by a tick.
-  assert.equal(charge(it, { ms: 4, cpu: 0 }), 4);
-});
-
-test('short slices are looked at on a crowded machine alone, and until it is known', () => {
-  const it = thread();
-  const short = { ms: 0.3, cpu: 0.1, queued: 0.2 };
-  const isLookedAt = (): boolean => charge(it, short) < short.ms;
-  assert.ok(isLookedAt());
-  it.waiting.check(10_000);
-  assert.ok(!isLookedAt());
-  it.kernel.queuedMs += 3;
-  it.waiting.check(200);
-  assert.ok(!isLookedAt(), 'it is asked four times a second');
-  it.waiting.check(50);
-  assert.ok(isLookedAt());
+test('a sleep is not CPU time', { skip: !canTell }, () => {
+  const waiting = new Waiting();
+  waiting.start();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  assert.ok(waiting.without(100) < 20);
 });
