@@ -20,9 +20,10 @@ import { Sdk } from './sdk/sdk.ts';
 import { Breakers } from './tasks/breakers.ts';
 import type { CurrentRun } from './tasks/context.ts';
 import { enforce } from './tasks/enforcement.ts';
+import { Collector } from './tasks/meters/collector.ts';
 import { CpuMeter, supportsExact } from './tasks/meters/cpu.ts';
 import { Duplicates } from './tasks/meters/duplicates.ts';
-import { answerGc, meterGc } from './tasks/meters/gc.ts';
+import { meterGc } from './tasks/meters/gc.ts';
 import { HandleMeter } from './tasks/meters/handles.ts';
 import { JobSample } from './tasks/meters/jobs.ts';
 import { NetworkMeter } from './tasks/meters/network.ts';
@@ -146,8 +147,12 @@ function instrument(
     onError,
     warn,
   });
+  const collector = new Collector(({ pauseMs, heapAfter, external }) =>
+    outbox.collection(pauseMs, heapAfter, external),
+  );
   const meters = [
-    meterGc(shared),
+    meterGc(shared, () => collector.ended()),
+    () => void collector.stop(),
     fillChannels({ network, onError: (error) => onError('network', error) }),
     ...(network === undefined ? [] : [network.start()]),
     ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
@@ -161,7 +166,9 @@ function instrument(
     heapLimit: oldSpaceLimit(config.nodeOptions),
     onBeat: (now, elapsed) => {
       cpu.check(now, elapsed);
-      answerGc(outbox);
+      const asked = outbox.collectionAsked;
+      if (asked === 'natural') collector.natural(now);
+      else if (asked === 'exact') collector.exact();
     },
     onRefresh: () => {
       network?.check();

@@ -43,6 +43,16 @@ export class Leaks {
     if (this.estimator.hasLooked) this.#tellState([...findings.values()]);
   }
 
+  /** Memory is known not to grow. */
+  flat(): void {
+    if (!this.tells) this.#tellState([]);
+  }
+
+  /** Whether a task is named. */
+  get tells(): boolean {
+    return this.#told.size > 0;
+  }
+
   #attributes(task: TaskKey, { state, group }: LeakFinding, tasks: ReadonlyMap<string, TaskKey>): Labels {
     const names = [...new Set(group.map((key) => tasks.get(key)?.task ?? 'other'))].sort();
     const more = names.length > MAX_GROUP ? [`+${names.length - MAX_GROUP}`] : [];

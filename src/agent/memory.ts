@@ -1,4 +1,5 @@
 import { GcBudget } from '../attribution/gc-budget.ts';
+import { GrowthWatch, type How, type Levels } from '../attribution/growth-watch.ts';
 import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { Inbox } from '../bridge/inbox.ts';
 import { F64, I32, MAX_SPACES, type TaskKey } from '../bridge/protocol.ts';
@@ -7,6 +8,8 @@ import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
 import { Leaks } from './leaks.ts';
 
 const RUNS_BETWEEN = 5;
+/** How long V8 may find no reason to collect: memory outside of its heap grows unseen meanwhile. */
+const PATIENCE_MS = 60_000;
 
 export interface MemoryOptions {
   /** Share of time that collections may take; 0 asks for none. */
@@ -21,10 +24,14 @@ export class Memory {
   readonly #registry: Registry;
   readonly #ingest: Ingest;
   readonly #budget: GcBudget | undefined;
+  readonly #growth = new GrowthWatch();
   readonly #heap: Leaks;
   readonly #external: Leaks;
   readonly #rss: Leaks;
+  readonly #leaks: readonly Leaks[];
   #finishedAtLast = 0;
+  #askedMs = 0;
+  #asked: How = 'natural';
   #named = new Map<string, TaskKey>();
 
   constructor(inbox: Inbox, registry: Registry, ingest: Ingest, options: MemoryOptions) {
@@ -35,6 +42,7 @@ export class Memory {
     this.#heap = new Leaks('heap', registry, cache);
     this.#external = new Leaks('external', registry, cache);
     this.#rss = new Leaks('rss', registry, cache);
+    this.#leaks = [this.#heap, this.#external, this.#rss];
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 
@@ -42,10 +50,23 @@ export class Memory {
   check(nowMs: number): void {
     const { i32, f64 } = this.#inbox.shared;
     const asked = Atomics.load(i32, I32.gcAsked);
-    if (asked !== Atomics.load(i32, I32.gcDone)) return;
+    if (asked !== Atomics.load(i32, I32.gcDone)) {
+      if (nowMs - this.#askedMs >= PATIENCE_MS) this.#ask('exact');
+      return;
+    }
     // A collection tells something of tasks only when some have run since the last.
     if (this.#ingest.finished - this.#finishedAtLast < RUNS_BETWEEN) return;
-    if (this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) Atomics.store(i32, I32.gcAsked, asked + 1);
+    if (!this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) return;
+    this.#askedMs = nowMs;
+    // Exact ones name a task, and clear it.
+    const isNamed = this.#named.size > 0 || this.#leaks.some(({ tells }) => tells);
+    this.#ask(isNamed ? 'exact' : this.#growth.needs);
+    Atomics.store(i32, I32.gcAsked, asked + 1);
+  }
+
+  #ask(how: How): void {
+    this.#asked = how;
+    Atomics.store(this.#inbox.shared.i32, I32.gcExact, how === 'exact' ? 1 : 0);
   }
 
   /**
@@ -54,9 +75,17 @@ export class Memory {
    * @param external bytes outside of the heap that V8 knows of
    * @param rss resident bytes of the process
    */
-  collected(nowMs: number, pauseMs: number, heapAfter: number, external: number, rss: number): void {
+  collected(nowMs: number, pauseMs: number, heap: number, external: number, rss: number): void {
     this.#finishedAtLast = this.#ingest.finished;
-    this.#budget?.record(nowMs, pauseMs, heapAfter);
+    const levels = { heap, external, rss: rss - this.#resident() - external };
+    this.#growth.note(nowMs, levels);
+    this.#budget?.record(nowMs, pauseMs, this.#growth.isFlat);
+    if (this.#asked === 'exact') this.#observe(nowMs, levels);
+    else if (this.#growth.needs === 'natural' && this.#growth.isFlat)
+      for (const one of this.#leaks) one.flat();
+  }
+
+  #observe(nowMs: number, { heap, external, rss }: Levels): void {
     const tasks = new Map(this.#inbox.tasks.map((task) => [taskKeyText(task), task]));
     const at = {
       completedByTask: this.#ingest.completed,
@@ -64,9 +93,9 @@ export class Memory {
       timeMs: nowMs,
     };
     const saw = (usedHeapAfterMajorGc: number): HeapObservation => ({ ...at, usedHeapAfterMajorGc });
-    this.#heap.observe(saw(heapAfter), tasks);
+    this.#heap.observe(saw(heap), tasks);
     this.#external.observe(saw(external), tasks);
-    this.#rss.observe(saw(rss - this.#resident() - external), tasks);
+    this.#rss.observe(saw(rss), tasks);
     const estimates = this.#heap.estimator.estimates();
     const named = new Map<string, TaskKey>();
     for (const [key, { bytesPerRun, lower }] of estimates) {

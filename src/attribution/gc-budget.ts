@@ -12,10 +12,6 @@ const SHORTEST_INTERVAL_MS = 1000;
 const LONGEST_IDLE_MS = 30_000;
 /** One long pause may be the machine's doing, two in a row are the heap's. */
 const LONG_PAUSES = 2;
-/** Collections whose heap afterwards decides whether memory is flat. */
-const WINDOW = 6;
-const GROWTH_BYTES = 192 * 1024;
-const GROWTH_SHARE = 0.005;
 const WAKE_BYTES = 1024 * 1024;
 const WAKE_SHARE = 0.1;
 
@@ -30,7 +26,6 @@ export class GcBudget {
   #lastMs: number | undefined;
   #pauseMs = 0;
   #tooLong = 0;
-  #after: number[] = [];
   #idleDoublings = 0;
   /** Highest heap in use since the last collection, in bytes. */
   #highest = 0;
@@ -57,14 +52,12 @@ export class GcBudget {
     return waited >= Math.max(interval, Math.min(LONGEST_IDLE_MS, interval * 2 ** this.#idleDoublings));
   }
 
-  /** Notes a full collection that ended at `nowMs`, asked for or not: its pause and the heap in bytes after it. */
-  record(nowMs: number, pauseMs: number, usedHeapAfter: number): void {
+  /** Notes a full collection that ended at `nowMs`: its pause, and whether the heap is known not to grow. */
+  record(nowMs: number, pauseMs: number, isFlat: boolean): void {
     this.#lastMs = nowMs;
     this.#pauseMs = pauseMs;
     this.#tooLong = pauseMs > this.#longestPauseMs ? this.#tooLong + 1 : 0;
-    this.#after.push(usedHeapAfter);
-    if (this.#after.length > WINDOW) this.#after.shift();
-    if (this.#isFlat()) {
+    if (isFlat) {
       this.#idleDoublings++;
       this.#harmless = Math.max(this.#harmless, this.#highest);
     } else {
@@ -72,16 +65,4 @@ export class GcBudget {
     }
     this.#highest = 0;
   }
-
-  #isFlat(): boolean {
-    if (this.#after.length < WINDOW) return false;
-    const half = WINDOW / 2;
-    const before = median(this.#after.slice(0, half));
-    const growth = median(this.#after.slice(half)) - before;
-    return growth < Math.max(GROWTH_BYTES, GROWTH_SHARE * before);
-  }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

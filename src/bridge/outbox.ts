@@ -277,6 +277,13 @@ export class Outbox {
     return this.#told.all(this.shared.i32[I32.ringHead]!);
   }
 
+  /** The full collection that the agent waits for. */
+  get collectionAsked(): 'natural' | 'exact' | undefined {
+    const { i32 } = this.shared;
+    if (Atomics.load(i32, I32.gcAsked) === i32[I32.gcDone]) return undefined;
+    return Atomics.load(i32, I32.gcExact) === 1 ? 'exact' : 'natural';
+  }
+
   /**
    * Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it.
    *
@@ -284,12 +291,15 @@ export class Outbox {
    * @param external memory that V8 knows of outside of the heap, bytes
    */
   collection(pauseMs: number, heapAfter: number, external: number): void {
+    const { i32, f64 } = this.shared;
     const at = this.#reserve(COLLECTION.bytes);
-    if (at < 0) return;
-    this.shared.f64[(at + COLLECTION.pauseMs) >> 3] = pauseMs;
-    this.shared.f64[(at + COLLECTION.heapAfter) >> 3] = heapAfter;
-    this.shared.f64[(at + COLLECTION.external) >> 3] = external;
-    this.#commit(at, KIND.collection, COLLECTION.bytes);
+    if (at >= 0) {
+      f64[(at + COLLECTION.pauseMs) >> 3] = pauseMs;
+      f64[(at + COLLECTION.heapAfter) >> 3] = heapAfter;
+      f64[(at + COLLECTION.external) >> 3] = external;
+      this.#commit(at, KIND.collection, COLLECTION.bytes);
+    }
+    Atomics.store(i32, I32.gcDone, Atomics.load(i32, I32.gcAsked));
   }
 
   #writeJson(kind: number, value: object): boolean {

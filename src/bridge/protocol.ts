@@ -66,6 +66,8 @@ export const I32 = {
   recorderFd: 248,
   /** 1 once somebody waits for the agent. */
   agentAwaited: 249,
+  /** Agent: 1 while the collection that is asked for is to be exact. */
+  gcExact: 250,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;

@@ -57,17 +57,24 @@ test('a budget of 0 asks for none, and no runs give no reason', () => {
 });
 
 test('a task that leaves memory behind gets an estimate, an innocent one beside it none; it ends with the leak', () => {
-  const { registry, memory, run } = setup();
+  const { registry, memory, i32, asked, run } = setup();
   let heap = 50 * MB;
-  let nowMs = 0;
+  let nowMs = WARM_UP_MS;
+  let exact = 0;
   const collect = (leakPerReport: number, round: number): void => {
     const reports = 20 + ((round * 7) % 13);
     run(50 + ((round * 11) % 29), reports);
     heap += reports * leakPerReport;
-    nowMs += 2000;
+    const before = asked();
+    for (; asked() === before; nowMs += 2000) memory.check(nowMs);
+    exact += i32[I32.gcExact]!;
+    Atomics.store(i32, I32.gcDone, asked());
     memory.collected(nowMs, 5, heap + ((round * 37) % 11) * 1000, 0, 100 * MB);
   };
+  for (let round = 0; round < 3; round++) collect(0, round);
+  assert.equal(exact, 0, 'nothing grows');
   for (let round = 0; round < 40; round++) collect(50_000, round);
+  assert.ok(exact > 30, `${exact}`);
   const retained = taskValue(registry, 'task.memory.retained', REPORT)!;
   const lower = taskValue(registry, 'task.memory.retained.lower', REPORT)!;
   assert.ok(Math.abs(retained / 50_000 - 1) < 0.1, String(retained));
@@ -76,4 +83,7 @@ test('a task that leaves memory behind gets an estimate, an innocent one beside 
   for (let round = 0; round < 400; round++) collect(0, round);
   assert.equal(countOf(registry, 'task.memory.retained'), 0);
   assert.equal(countOf(registry, 'task.memory.retained.lower'), 0);
+  exact = 0;
+  collect(0, 0);
+  assert.equal(exact, 0, 'nothing grows any more');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GcBudget, type GcBudgetOptions } from '../../src/attribution/gc-budget.ts';
+import { GrowthWatch } from '../../src/attribution/growth-watch.ts';
 
 interface Run {
   options?: GcBudgetOptions;
@@ -14,10 +15,12 @@ interface Run {
 /** Times in seconds at which a collection was made, asked every 100 ms. */
 function collections({ options, seconds, pauseMs, after, used = after }: Run): number[] {
   const budget = new GcBudget(options);
+  const growth = new GrowthWatch();
   const times: number[] = [];
   for (let ms = 0; ms <= seconds * 1000; ms += 100) {
     if (!budget.wants(ms, used(ms / 1000))) continue;
-    budget.record(ms + pauseMs, pauseMs, after(ms / 1000));
+    growth.note(ms, { heap: after(ms / 1000), external: 0, rss: 0 });
+    budget.record(ms + pauseMs, pauseMs, growth.isFlat);
     times.push(ms / 1000);
   }
   return times;
@@ -83,7 +86,7 @@ test('a pause that jobs would feel is not repeated', () => {
 
 test('one long pause, as a busy machine makes them, is not the last', () => {
   const budget = new GcBudget({ startMs: 0 });
-  budget.record(6000, 900, 10e6);
+  budget.record(6000, 900, false);
   assert.equal(budget.wants(6000 + 900 / 0.005 - 1, 20e6), false);
   assert.equal(budget.wants(6000 + 900 / 0.005, 20e6), true);
 });

@@ -1,0 +1,120 @@
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { oldUsed } from '../../bridge/heap-figures.ts';
+
+/** What a full collection left behind. */
+export interface Collection {
+  /** How long it held the thread up, ms; of a natural one, its last step and the scavenge that it began with. */
+  readonly pauseMs: number;
+  /** Bytes in use. */
+  readonly heapAfter: number;
+  /** Bytes outside of the heap that V8 knows of. */
+  readonly external: number;
+}
+
+/** Has V8 begin to mark once the old generation has grown by more than this share of its headroom, percent; 0 is V8's own schedule. */
+const TRIGGER = '--incremental-marking-hard-trigger';
+/** Bytes of the old generation up to which V8 does not mark incrementally (kV8ActivationThreshold). */
+const LEAST_MARKED = 8 * 1024 * 1024;
+/** After the first try comes the next when as much of the time as this since has passed once more. */
+const RETRY_SHARE = 0.1;
+const RETRY_MS = { least: 1000, most: 30_000 };
+/** How long a profiler is on at most; it writes of each scavenge. */
+const WATCHED_MS = 1000;
+
+type Gc = (options: { type: 'minor' | 'major' }) => void;
+
+/** Full collections of this thread's heap, on demand. */
+export class Collector {
+  readonly #tell: (collection: Collection) => void;
+  #gc: Gc | undefined;
+  /** It alone knows the heap as it was when a natural collection ended, which is told of when the loop turns again. */
+  #profiler: v8.GCProfiler | undefined;
+  #wantedAt: number | undefined;
+  #triedAt = Number.NEGATIVE_INFINITY;
+  #scavengeMs = 0;
+
+  /** @param tell called after a collection, after a natural one when the loop has turned */
+  constructor(tell: (collection: Collection) => void) {
+    this.#tell = tell;
+  }
+
+  /**
+   * Wants a collection as V8 makes them of its own accord: marked while jobs run and by helper threads. To be called again, with a
+   * monotonic time in ms, until one has been told of; as long as the heap hardly grows there is none.
+   */
+  natural(nowMs: number): void {
+    this.#wantedAt ??= nowMs;
+    const since = nowMs - this.#triedAt;
+    if (since >= WATCHED_MS) this.stop();
+    const share = RETRY_SHARE * (nowMs - this.#wantedAt);
+    if (since < Math.min(RETRY_MS.most, Math.max(RETRY_MS.least, share))) return;
+    this.#triedAt = nowMs;
+    if (oldUsed() > LEAST_MARKED) this.#mark();
+    else this.exact();
+  }
+
+  /**
+   * Collects at once, and tells of it. No garbage is left, but few of the objects that hot code makes are alive in this moment: V8 throws
+   * away the compiled code that was made for their shapes, and making it again costs more than the collection (docs/discoveries.md).
+   */
+  exact(): void {
+    this.#settle();
+    this.#gc ??= exposeGc();
+    const start = performance.now();
+    const cpu = process.cpuUsage();
+    this.#gc({ type: 'major' });
+    const { user, system } = process.cpuUsage(cpu);
+    // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
+    const pauseMs = Math.min(performance.now() - start, (user + system) / 1000);
+    const { used_heap_size, external_memory } = v8.getHeapStatistics();
+    this.#tell({ pauseMs, heapAfter: used_heap_size, external: external_memory });
+  }
+
+  /** A full collection has ended, whoever began it. */
+  ended(): void {
+    const last = this.stop().findLast(({ gcType }) => gcType === 'MarkSweepCompact');
+    if (last === undefined) return;
+    this.#settle();
+    const { usedHeapSize, externalMemory } = last.afterGC.heapStatistics;
+    // Costs are in µs.
+    const pauseMs = this.#scavengeMs + last.cost / 1000;
+    this.#tell({ pauseMs, heapAfter: usedHeapSize, external: externalMemory });
+  }
+
+  /** Ends watching. @returns the collections that were seen */
+  stop(): v8.GCProfilerResult['statistics'] {
+    const seen = this.#profiler?.stop()?.statistics ?? [];
+    this.#profiler = undefined;
+    return seen;
+  }
+
+  #settle(): void {
+    this.stop();
+    this.#wantedAt = undefined;
+    this.#triedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** V8 looks at the trigger after a scavenge. Flags are the process's: other threads see it for no longer than that. */
+  #mark(): void {
+    this.#gc ??= exposeGc();
+    this.#profiler = new v8.GCProfiler();
+    this.#profiler.start();
+    const start = performance.now();
+    v8.setFlagsFromString(`${TRIGGER}=1`);
+    try {
+      this.#gc({ type: 'minor' });
+    } finally {
+      v8.setFlagsFromString(`${TRIGGER}=0`);
+    }
+    this.#scavengeMs = performance.now() - start;
+  }
+}
+
+/** `gc` is handed to contexts made after the flag is set; the process's own globals stay as they are. */
+function exposeGc(): Gc {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = vm.runInNewContext('gc') as Gc;
+  v8.setFlagsFromString('--no-expose-gc');
+  return gc;
+}
