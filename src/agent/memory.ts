@@ -1,5 +1,5 @@
 import { GcBudget } from '../attribution/gc-budget.ts';
-import { GrowthWatch, type How, type Levels } from '../attribution/growth-watch.ts';
+import { GrowthWatch, type How } from '../attribution/growth-watch.ts';
 import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { Inbox } from '../bridge/inbox.ts';
 import { F64, I32, MAX_SPACES, type TaskKey } from '../bridge/protocol.ts';
@@ -28,7 +28,6 @@ export class Memory {
   readonly #heap: Leaks;
   readonly #external: Leaks;
   readonly #rss: Leaks;
-  readonly #leaks: readonly Leaks[];
   #finishedAtLast = 0;
   #askedMs = 0;
   #asked: How = 'natural';
@@ -42,7 +41,6 @@ export class Memory {
     this.#heap = new Leaks('heap', registry, cache);
     this.#external = new Leaks('external', registry, cache);
     this.#rss = new Leaks('rss', registry, cache);
-    this.#leaks = [this.#heap, this.#external, this.#rss];
     this.#budget = gcBudget > 0 ? new GcBudget({ budget: gcBudget }) : undefined;
   }
 
@@ -59,8 +57,7 @@ export class Memory {
     if (!this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) return;
     this.#askedMs = nowMs;
     // Exact ones name a task, and clear it.
-    const isNamed = this.#named.size > 0 || this.#leaks.some(({ tells }) => tells);
-    this.#ask(isNamed ? 'exact' : this.#growth.needs);
+    this.#ask(this.#named.size > 0 || this.#heap.tells ? 'exact' : this.#growth.needs);
     Atomics.store(i32, I32.gcAsked, asked + 1);
   }
 
@@ -77,15 +74,8 @@ export class Memory {
    */
   collected(nowMs: number, pauseMs: number, heap: number, external: number, rss: number): void {
     this.#finishedAtLast = this.#ingest.finished;
-    const levels = { heap, external, rss: rss - this.#resident() - external };
-    this.#growth.note(nowMs, levels);
+    this.#growth.note(nowMs, heap);
     this.#budget?.record(nowMs, pauseMs, this.#growth.isFlat);
-    if (this.#asked === 'exact') this.#observe(nowMs, levels);
-    else if (this.#growth.needs === 'natural' && this.#growth.isFlat)
-      for (const one of this.#leaks) one.flat();
-  }
-
-  #observe(nowMs: number, { heap, external, rss }: Levels): void {
     const tasks = new Map(this.#inbox.tasks.map((task) => [taskKeyText(task), task]));
     const at = {
       completedByTask: this.#ingest.completed,
@@ -93,9 +83,15 @@ export class Memory {
       timeMs: nowMs,
     };
     const saw = (usedHeapAfterMajorGc: number): HeapObservation => ({ ...at, usedHeapAfterMajorGc });
-    this.#heap.observe(saw(heap), tasks);
     this.#external.observe(saw(external), tasks);
-    this.#rss.observe(saw(rss), tasks);
+    this.#rss.observe(saw(rss - this.#resident() - external), tasks);
+    if (this.#asked === 'exact') {
+      this.#heap.observe(saw(heap), tasks);
+      this.#nameRetaining(tasks);
+    } else if (this.#growth.isFlat) this.#heap.flat();
+  }
+
+  #nameRetaining(tasks: ReadonlyMap<string, TaskKey>): void {
     const estimates = this.#heap.estimator.estimates();
     const named = new Map<string, TaskKey>();
     for (const [key, { bytesPerRun, lower }] of estimates) {

@@ -19,7 +19,7 @@ function collections({ options, seconds, pauseMs, after, used = after }: Run): n
   const times: number[] = [];
   for (let ms = 0; ms <= seconds * 1000; ms += 100) {
     if (!budget.wants(ms, used(ms / 1000))) continue;
-    growth.note(ms, { heap: after(ms / 1000), external: 0, rss: 0 });
+    growth.note(ms, after(ms / 1000));
     budget.record(ms + pauseMs, pauseMs, growth.isFlat);
     times.push(ms / 1000);
   }

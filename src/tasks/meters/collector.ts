@@ -4,7 +4,7 @@ import { oldUsed } from '../../bridge/heap-figures.ts';
 
 /** What a full collection left behind. */
 export interface Collection {
-  /** How long it held the thread up, ms; of a natural one, its last step and the scavenge that it began with. */
+  /** How long it held the thread up, ms; of a natural one, its last step. */
   readonly pauseMs: number;
   /** Bytes in use. */
   readonly heapAfter: number;
@@ -16,11 +16,11 @@ export interface Collection {
 const TRIGGER = '--incremental-marking-hard-trigger';
 /** Bytes of the old generation up to which V8 does not mark incrementally (kV8ActivationThreshold). */
 const LEAST_MARKED = 8 * 1024 * 1024;
+/** How long V8 has to begin at one of its own scavenges, and once more after one that is made for it, ms. */
+const TRY_MS = 1000;
 /** After the first try comes the next when as much of the time as this since has passed once more. */
 const RETRY_SHARE = 0.1;
-const RETRY_MS = { least: 1000, most: 30_000 };
-/** How long a profiler is on at most; it writes of each scavenge. */
-const WATCHED_MS = 1000;
+const RETRY_MS = { least: 2 * TRY_MS, most: 30_000 };
 
 type Gc = (options: { type: 'minor' | 'major' }) => void;
 
@@ -30,9 +30,9 @@ export class Collector {
   #gc: Gc | undefined;
   /** It alone knows the heap as it was when a natural collection ended, which is told of when the loop turns again. */
   #profiler: v8.GCProfiler | undefined;
+  #isTriggered = false;
   #wantedAt: number | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
-  #scavengeMs = 0;
 
   /** @param tell called after a collection, after a natural one when the loop has turned */
   constructor(tell: (collection: Collection) => void) {
@@ -46,11 +46,12 @@ export class Collector {
   natural(nowMs: number): void {
     this.#wantedAt ??= nowMs;
     const since = nowMs - this.#triedAt;
-    if (since >= WATCHED_MS) this.stop();
+    if (since >= 2 * TRY_MS) this.stop();
+    else if (since >= TRY_MS && this.#isTriggered) this.#scavenge();
     const share = RETRY_SHARE * (nowMs - this.#wantedAt);
     if (since < Math.min(RETRY_MS.most, Math.max(RETRY_MS.least, share))) return;
     this.#triedAt = nowMs;
-    if (oldUsed() > LEAST_MARKED) this.#mark();
+    if (oldUsed() > LEAST_MARKED) this.#watch();
     else this.exact();
   }
 
@@ -78,12 +79,12 @@ export class Collector {
     this.#settle();
     const { usedHeapSize, externalMemory } = last.afterGC.heapStatistics;
     // Costs are in µs.
-    const pauseMs = this.#scavengeMs + last.cost / 1000;
-    this.#tell({ pauseMs, heapAfter: usedHeapSize, external: externalMemory });
+    this.#tell({ pauseMs: last.cost / 1000, heapAfter: usedHeapSize, external: externalMemory });
   }
 
   /** Ends watching. @returns the collections that were seen */
   stop(): v8.GCProfilerResult['statistics'] {
+    this.#trigger(false);
     const seen = this.#profiler?.stop()?.statistics ?? [];
     this.#profiler = undefined;
     return seen;
@@ -95,19 +96,24 @@ export class Collector {
     this.#triedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** V8 looks at the trigger after a scavenge. Flags are the process's: other threads see it for no longer than that. */
-  #mark(): void {
-    this.#gc ??= exposeGc();
+  #watch(): void {
     this.#profiler = new v8.GCProfiler();
     this.#profiler.start();
-    const start = performance.now();
-    v8.setFlagsFromString(`${TRIGGER}=1`);
-    try {
-      this.#gc({ type: 'minor' });
-    } finally {
-      v8.setFlagsFromString(`${TRIGGER}=0`);
-    }
-    this.#scavengeMs = performance.now() - start;
+    this.#trigger(true);
+  }
+
+  /** V8 looks at the trigger when it scavenges, which a thread with little to do makes it do seldom. */
+  #scavenge(): void {
+    this.#gc ??= exposeGc();
+    this.#gc({ type: 'minor' });
+    this.#trigger(false);
+  }
+
+  /** Flags are the process's: other threads see it meanwhile, and may mark once more often. */
+  #trigger(on: boolean): void {
+    if (on === this.#isTriggered) return;
+    this.#isTriggered = on;
+    v8.setFlagsFromString(`${TRIGGER}=${on ? 1 : 0}`);
   }
 }
 
