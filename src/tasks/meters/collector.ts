@@ -16,11 +16,13 @@ export interface Collection {
 const TRIGGER = '--incremental-marking-hard-trigger';
 /** Bytes of the old generation up to which V8 does not mark incrementally (kV8ActivationThreshold). */
 const LEAST_MARKED = 8 * 1024 * 1024;
-/** How long V8 has to begin at one of its own scavenges, and once more after one that is made for it, ms. */
-const TRY_MS = 1000;
+/** Characters from which on a string is an object with pages of its own. */
+const LARGE = 270_000;
 /** After the first try comes the next when as much of the time as this since has passed once more. */
 const RETRY_SHARE = 0.1;
-const RETRY_MS = { least: 2 * TRY_MS, most: 30_000 };
+const RETRY_MS = { least: 1000, most: 30_000 };
+/** How long a profiler is on at most; it writes of each scavenge. */
+const WATCHED_MS = 1000;
 
 type Gc = (options: { type: 'minor' | 'major' }) => void;
 
@@ -30,7 +32,7 @@ export class Collector {
   #gc: Gc | undefined;
   /** It alone knows the heap as it was when a natural collection ended, which is told of when the loop turns again. */
   #profiler: v8.GCProfiler | undefined;
-  #isTriggered = false;
+  #keys = 0;
   #wantedAt: number | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
 
@@ -46,13 +48,19 @@ export class Collector {
   natural(nowMs: number): void {
     this.#wantedAt ??= nowMs;
     const since = nowMs - this.#triedAt;
-    if (since >= 2 * TRY_MS) this.stop();
-    else if (since >= TRY_MS && this.#isTriggered) this.#scavenge();
+    if (since >= WATCHED_MS) this.stop();
     const share = RETRY_SHARE * (nowMs - this.#wantedAt);
     if (since < Math.min(RETRY_MS.most, Math.max(RETRY_MS.least, share))) return;
+    if (oldUsed() <= LEAST_MARKED) {
+      this.exact();
+      return;
+    }
+    // What is young is no growth to V8 before it has survived; a thread with little to do scavenges seldom.
+    if (Number.isFinite(since)) this.#exposed()({ type: 'minor' });
     this.#triedAt = nowMs;
-    if (oldUsed() > LEAST_MARKED) this.#watch();
-    else this.exact();
+    this.#profiler = new v8.GCProfiler();
+    this.#profiler.start();
+    this.#begin();
   }
 
   /**
@@ -61,10 +69,10 @@ export class Collector {
    */
   exact(): void {
     this.#settle();
-    this.#gc ??= exposeGc();
+    const gc = this.#exposed();
     const start = performance.now();
     const cpu = process.cpuUsage();
-    this.#gc({ type: 'major' });
+    gc({ type: 'major' });
     const { user, system } = process.cpuUsage(cpu);
     // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
     const pauseMs = Math.min(performance.now() - start, (user + system) / 1000);
@@ -84,7 +92,6 @@ export class Collector {
 
   /** Ends watching. @returns the collections that were seen */
   stop(): v8.GCProfilerResult['statistics'] {
-    this.#trigger(false);
     const seen = this.#profiler?.stop()?.statistics ?? [];
     this.#profiler = undefined;
     return seen;
@@ -96,24 +103,23 @@ export class Collector {
     this.#triedAt = Number.NEGATIVE_INFINITY;
   }
 
-  #watch(): void {
-    this.#profiler = new v8.GCProfiler();
-    this.#profiler.start();
-    this.#trigger(true);
+  /**
+   * V8 looks at the trigger when it makes a large object in the old generation, as a large key of an object is one. Flags are the
+   * process's: other threads see it for no longer than that.
+   */
+  #begin(): void {
+    const key = `${this.#keys++}`.padEnd(LARGE, ' ');
+    v8.setFlagsFromString(`${TRIGGER}=1`);
+    try {
+      JSON.parse(`{"${key}":0}`);
+    } finally {
+      v8.setFlagsFromString(`${TRIGGER}=0`);
+    }
   }
 
-  /** V8 looks at the trigger when it scavenges, which a thread with little to do makes it do seldom. */
-  #scavenge(): void {
+  #exposed(): Gc {
     this.#gc ??= exposeGc();
-    this.#gc({ type: 'minor' });
-    this.#trigger(false);
-  }
-
-  /** Flags are the process's: other threads see it meanwhile, and may mark once more often. */
-  #trigger(on: boolean): void {
-    if (on === this.#isTriggered) return;
-    this.#isTriggered = on;
-    v8.setFlagsFromString(`${TRIGGER}=${on ? 1 : 0}`);
+    return this.#gc;
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import v8 from 'node:v8';
 import { type Collection, Collector } from '../../../src/tasks/meters/collector.ts';
@@ -13,7 +13,7 @@ function keep(bytes: number): void {
   for (let left = bytes; left > 0; left -= 8192) kept.push(Array.from({ length: 1024 }, () => left + 0.5));
 }
 
-function collector() {
+function collector(t: TestContext) {
   const told: Collection[] = [];
   const kinds: number[] = [];
   const collector = new Collector((collection) => told.push(collection));
@@ -24,6 +24,10 @@ function collector() {
     }
   });
   observer.observe({ entryTypes: ['gc'] });
+  t.after(() => {
+    observer.disconnect();
+    collector.stop();
+  });
   let nowMs = 0;
   return {
     told,
@@ -38,15 +42,11 @@ function collector() {
       }
     },
     exact: () => collector.exact(),
-    [Symbol.dispose]() {
-      observer.disconnect();
-      collector.stop();
-    },
   };
 }
 
-test('a heap that has grown is marked while the thread goes on, and told of', async () => {
-  using side = collector();
+test('a heap that has grown is marked while the thread goes on, and told of', async (t) => {
+  const side = collector(t);
   keep(16 * MB);
   await side.collect(10_000);
   assert.equal(side.told.length, 1);
@@ -62,8 +62,8 @@ test('a heap that has grown is marked while the thread goes on, and told of', as
   assert.ok(Math.abs(grown - 8 * MB) < 2 * MB, `${grown}`);
 });
 
-test('a heap that does not grow is left alone, until it does', async () => {
-  using side = collector();
+test('a heap that does not grow is left alone, until it does', async (t) => {
+  const side = collector(t);
   keep(16 * MB);
   await side.collect(10_000);
   assert.equal(side.told.length, 1);
@@ -74,8 +74,8 @@ test('a heap that does not grow is left alone, until it does', async () => {
   assert.equal(side.told.length, 2);
 });
 
-test('a collection that V8 began by itself is told of only when one is wanted', async () => {
-  using side = collector();
+test('a collection that V8 began by itself is told of only when one is wanted', async (t) => {
+  const side = collector(t);
   for (let n = 0; n < 200 && !side.kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR); n++) {
     keep(4 * MB);
     await delay(5);
@@ -84,8 +84,8 @@ test('a collection that V8 began by itself is told of only when one is wanted', 
   assert.deepEqual(side.told, []);
 });
 
-test('an exact one is done and told of at once', () => {
-  using side = collector();
+test('an exact one is done and told of at once', (t) => {
+  const side = collector(t);
   keep(4 * MB);
   side.exact();
   assert.equal(side.told.length, 1);
