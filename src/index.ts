@@ -147,9 +147,7 @@ function instrument(
     onError,
     warn,
   });
-  const collector = new Collector(({ pauseMs, heapAfter, external }) =>
-    outbox.collection(pauseMs, heapAfter, external),
-  );
+  const collector = new Collector((collection) => outbox.collection(collection));
   const meters = [
     meterGc(shared, () => collector.ended()),
     () => void collector.stop(),

@@ -146,10 +146,8 @@ export class Intake {
       ended: (from) => guard('ingest', () => this.#habits.ended(from)),
       span: (span) => guard('export', () => outlet.send((to) => to.span(span as SpanData))),
       queue: (seen) => guard('queues', () => onQueue(seen as SeenQueue)),
-      collection: (pauseMs, heapAfter, external) =>
-        guard('memory', () =>
-          this.#memory?.collected(monotonicMs(), pauseMs, heapAfter, external, process.memoryUsage.rss()),
-        ),
+      collection: (collection) =>
+        guard('memory', () => this.#memory?.collected(monotonicMs(), collection, process.memoryUsage.rss())),
       unreadable: (error) =>
         guard('inbox', () => {
           throw error;

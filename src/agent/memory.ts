@@ -1,8 +1,8 @@
 import { GcBudget } from '../attribution/gc-budget.ts';
-import { GrowthWatch, type How } from '../attribution/growth-watch.ts';
+import { GrowthWatch } from '../attribution/growth-watch.ts';
 import type { HeapObservation } from '../attribution/sample-window.ts';
 import type { Inbox } from '../bridge/inbox.ts';
-import { F64, I32, MAX_SPACES, type TaskKey } from '../bridge/protocol.ts';
+import { type Collection, F64, I32, MAX_SPACES, type TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { type Ingest, taskAttributes, taskKeyText } from './ingest.ts';
 import { Leaks } from './leaks.ts';
@@ -30,7 +30,6 @@ export class Memory {
   readonly #rss: Leaks;
   #finishedAtLast = 0;
   #askedMs = 0;
-  #asked: How = 'natural';
   #named = new Map<string, TaskKey>();
 
   constructor(inbox: Inbox, registry: Registry, ingest: Ingest, options: MemoryOptions) {
@@ -49,7 +48,7 @@ export class Memory {
     const { i32, f64 } = this.#inbox.shared;
     const asked = Atomics.load(i32, I32.gcAsked);
     if (asked !== Atomics.load(i32, I32.gcDone)) {
-      if (nowMs - this.#askedMs >= PATIENCE_MS) this.#ask('exact');
+      if (nowMs - this.#askedMs >= PATIENCE_MS) this.#ask(true);
       return;
     }
     // A collection tells something of tasks only when some have run since the last.
@@ -57,24 +56,22 @@ export class Memory {
     if (!this.#budget?.wants(nowMs, f64[F64.usedHeap]!)) return;
     this.#askedMs = nowMs;
     // Exact ones name a task, and clear it.
-    this.#ask(this.#named.size > 0 || this.#heap.tells ? 'exact' : this.#growth.needs);
+    this.#ask(this.#growth.needsExact || this.#named.size > 0 || this.#heap.tells);
     Atomics.store(i32, I32.gcAsked, asked + 1);
   }
 
-  #ask(how: How): void {
-    this.#asked = how;
-    Atomics.store(this.#inbox.shared.i32, I32.gcExact, how === 'exact' ? 1 : 0);
+  #ask(exact: boolean): void {
+    Atomics.store(this.#inbox.shared.i32, I32.gcExact, exact ? 1 : 0);
   }
 
   /**
    * A collection was done; `completed` runs are those that had ended before it.
    *
-   * @param external bytes outside of the heap that V8 knows of
    * @param rss resident bytes of the process
    */
-  collected(nowMs: number, pauseMs: number, heap: number, external: number, rss: number): void {
+  collected(nowMs: number, { exact, pauseMs, heapAfter, external }: Collection, rss: number): void {
     this.#finishedAtLast = this.#ingest.finished;
-    this.#growth.note(nowMs, heap);
+    this.#growth.note(nowMs, heapAfter);
     this.#budget?.record(nowMs, pauseMs, this.#growth.isFlat);
     const tasks = new Map(this.#inbox.tasks.map((task) => [taskKeyText(task), task]));
     const at = {
@@ -85,8 +82,8 @@ export class Memory {
     const saw = (usedHeapAfterMajorGc: number): HeapObservation => ({ ...at, usedHeapAfterMajorGc });
     this.#external.observe(saw(external), tasks);
     this.#rss.observe(saw(rss - this.#resident() - external), tasks);
-    if (this.#asked === 'exact') {
-      this.#heap.observe(saw(heap), tasks);
+    if (exact) {
+      this.#heap.observe(saw(heapAfter), tasks);
       this.#nameRetaining(tasks);
     } else if (this.#growth.isFlat) this.#heap.flat();
   }

@@ -3,6 +3,7 @@ import {
   AGENT,
   type BreakerRow,
   COLLECTION,
+  type Collection,
   CPU_QUALITIES,
   type CpuQuality,
   CURRENT,
@@ -91,7 +92,7 @@ export interface InboxHandlers {
   /** What a task has exchanged with a server since the last time; without a task, over connections that are no single run's. */
   traffic?(task: TaskKey | undefined, server: ServerKey, row: TrafficRow): void;
   /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap and external memory after it in bytes. */
-  collection(pauseMs: number, heapAfter: number, external: number): void;
+  collection(collection: Collection): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
   unreadable(error: unknown): void;
 }
@@ -199,11 +200,12 @@ export class Inbox {
     } else if (kind === KIND.collection) {
       const { f64 } = this.shared;
       const figure = (offset: number): number => f64[(at + offset) >> 3]!;
-      handlers.collection(
-        figure(COLLECTION.pauseMs),
-        figure(COLLECTION.heapAfter),
-        figure(COLLECTION.external),
-      );
+      handlers.collection({
+        exact: figure(COLLECTION.exact) === 1,
+        pauseMs: figure(COLLECTION.pauseMs),
+        heapAfter: figure(COLLECTION.heapAfter),
+        external: figure(COLLECTION.external),
+      });
     } else if (kind === KIND.task) {
       const { id, ...task } = this.#json(at, length) as TaskKey & { id: number };
       this.tasks[id] = task;

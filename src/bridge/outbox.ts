@@ -2,6 +2,7 @@ import type { EventFile } from './event-file.ts';
 import {
   type BreakerRow,
   COLLECTION,
+  type Collection,
   CPU_QUALITIES,
   type CpuQuality,
   FLAG,
@@ -284,19 +285,15 @@ export class Outbox {
     return Atomics.load(i32, I32.gcExact) === 1 ? 'exact' : 'natural';
   }
 
-  /**
-   * Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it.
-   *
-   * @param heapAfter heap in use after it, bytes
-   * @param external memory that V8 knows of outside of the heap, bytes
-   */
-  collection(pauseMs: number, heapAfter: number, external: number): void {
+  /** Tells the agent of a full collection. It goes through the ring so that the agent knows which runs had ended before it. */
+  collection({ exact, pauseMs, heapAfter, external }: Collection): void {
     const { i32, f64 } = this.shared;
     const at = this.#reserve(COLLECTION.bytes);
     if (at >= 0) {
       f64[(at + COLLECTION.pauseMs) >> 3] = pauseMs;
       f64[(at + COLLECTION.heapAfter) >> 3] = heapAfter;
       f64[(at + COLLECTION.external) >> 3] = external;
+      f64[(at + COLLECTION.exact) >> 3] = exact ? 1 : 0;
       this.#commit(at, KIND.collection, COLLECTION.bytes);
     }
     Atomics.store(i32, I32.gcDone, Atomics.load(i32, I32.gcAsked));

@@ -187,7 +187,19 @@ export const RUN = {
 } as const;
 
 /** A record of a full collection that the agent asked for, byte offsets of f64. */
-export const COLLECTION = { pauseMs: 8, heapAfter: 16, external: 24, bytes: 32 } as const;
+export const COLLECTION = { pauseMs: 8, heapAfter: 16, external: 24, exact: 32, bytes: 40 } as const;
+
+/** A full collection of garbage, and what it left behind. */
+export interface Collection {
+  /** Done at once, so that no garbage is left; otherwise as V8 makes them of its own accord. */
+  readonly exact: boolean;
+  /** How long it held the thread up, ms; of one that is not exact, its last step. */
+  readonly pauseMs: number;
+  /** Bytes in use. */
+  readonly heapAfter: number;
+  /** Bytes outside of the heap that V8 knows of. */
+  readonly external: number;
+}
 
 /** `sampled`: the task's CPU time comes from samples, and the run's own is not to be added to it. */
 export const FLAG = { failed: 1, exportSpan: 2, retry: 4, sampled: 8, qualityShift: 4 } as const;

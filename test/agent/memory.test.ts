@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ingest } from '../../src/agent/ingest.ts';
 import { Memory } from '../../src/agent/memory.ts';
-import { F64, I32 } from '../../src/bridge/protocol.ts';
+import { type Collection, F64, I32 } from '../../src/bridge/protocol.ts';
 import { bothEnds, countOf, MAIL, newRegistry, REPORT, record, taskValue } from './parts.ts';
 
 const MB = 1024 * 1024;
 /** Before this no collection is asked for. */
 const WARM_UP_MS = 5000;
+
+function collection(pauseMs: number, heapAfter: number, exact = false): Collection {
+  return { exact, pauseMs, heapAfter, external: 0 };
+}
 
 function setup(budget = 0.01) {
   const registry = newRegistry();
@@ -38,7 +42,7 @@ test('a collection is asked for after the warm-up, one at a time', () => {
   memory.check(60_000);
   assert.equal(asked(), 1, 'the last has not been answered');
   Atomics.store(i32, I32.gcDone, 1);
-  memory.collected(60_000, 10, 50 * MB, 0, 100 * MB);
+  memory.collected(60_000, collection(10, 50 * MB), 100 * MB);
   memory.check(60_100);
   assert.equal(asked(), 1, 'the last has not been paid for');
   run(100);
@@ -69,7 +73,8 @@ test('a task that leaves memory behind gets an estimate, an innocent one beside 
     for (; asked() === before; nowMs += 2000) memory.check(nowMs);
     exact += i32[I32.gcExact]!;
     Atomics.store(i32, I32.gcDone, asked());
-    memory.collected(nowMs, 5, heap + ((round * 37) % 11) * 1000, 0, 100 * MB);
+    const heapAfter = heap + ((round * 37) % 11) * 1000;
+    memory.collected(nowMs, collection(5, heapAfter, i32[I32.gcExact] === 1), 100 * MB);
   };
   for (let round = 0; round < 3; round++) collect(0, round);
   assert.equal(exact, 0, 'nothing grows');
@@ -86,4 +91,15 @@ test('a task that leaves memory behind gets an estimate, an innocent one beside 
   exact = 0;
   collect(0, 0);
   assert.equal(exact, 0, 'nothing grows any more');
+});
+
+test('a collection that V8 finds no reason for is made exact after a minute', () => {
+  const { memory, i32, asked, run } = setup();
+  run(100);
+  memory.check(0);
+  memory.check(WARM_UP_MS);
+  memory.check(WARM_UP_MS + 59_000);
+  assert.deepEqual([asked(), i32[I32.gcExact]], [1, 0]);
+  memory.check(WARM_UP_MS + 60_000);
+  assert.deepEqual([asked(), i32[I32.gcExact]], [1, 1]);
 });

@@ -162,7 +162,7 @@ for (const [part, { prototype }, method] of PARTS)
     });
     finish(begin());
     outbox.span({ name: 'a span' });
-    outbox.collection(5, 1e6, 0);
+    outbox.collection({ exact: true, pauseMs: 5, heapAfter: 1e6, external: 0 });
     for (let ms = 0; ms < 500; ms += 50) mock.timers.tick(50);
     await pipeline.flush();
     assert.ok(last('taskwarden.errors', { part })! > 0);

@@ -221,19 +221,20 @@ test('a collection arrives after the runs that ended before it', () => {
   const { outbox, inbox, tasks } = pair();
   const taskId = outbox.taskId('bullmq', 'mail', 'send')!;
   outbox.run(finished({ taskId }));
-  outbox.collection(7.5, 12_345_678, 4096);
+  const collection = { exact: true, pauseMs: 7.5, heapAfter: 12_345_678, external: 4096 };
+  outbox.collection(collection);
   outbox.run(finished({ taskId }));
   const order: unknown[] = [];
   inbox.drain({
     run: () => order.push('run'),
     task: (_, task) => tasks.push(task),
     span: () => {},
-    collection: (...figures) => order.push(figures),
+    collection: (told) => order.push(told),
     unreadable: (error) => {
       throw error;
     },
   });
-  assert.deepEqual(order, ['run', [7.5, 12_345_678, 4096], 'run']);
+  assert.deepEqual(order, ['run', collection, 'run']);
 });
 
 test('runs in flight are seen with their age, and not after their end', () => {

@@ -1,20 +1,13 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { oldUsed } from '../../bridge/heap-figures.ts';
+import type { Collection } from '../../bridge/protocol.ts';
 
-/** What a full collection left behind. */
-export interface Collection {
-  /** How long it held the thread up, ms; of a natural one, its last step. */
-  readonly pauseMs: number;
-  /** Bytes in use. */
-  readonly heapAfter: number;
-  /** Bytes outside of the heap that V8 knows of. */
-  readonly external: number;
-}
-
+/** The host's may be another one later. */
+const { parse } = JSON;
 /** Has V8 begin to mark once the old generation has grown by more than this share of its headroom, percent; 0 is V8's own schedule. */
 const TRIGGER = '--incremental-marking-hard-trigger';
-/** Bytes of the old generation up to which V8 does not mark incrementally (kV8ActivationThreshold). */
+/** V8's kV8ActivationThreshold. */
 const LEAST_MARKED = 8 * 1024 * 1024;
 /** Characters from which on a string is an object with pages of its own. */
 const LARGE = 270_000;
@@ -29,6 +22,7 @@ type Gc = (options: { type: 'minor' | 'major' }) => void;
 /** Full collections of this thread's heap, on demand. */
 export class Collector {
   readonly #tell: (collection: Collection) => void;
+  readonly #leastMarked: number;
   #gc: Gc | undefined;
   /** It alone knows the heap as it was when a natural collection ended, which is told of when the loop turns again. */
   #profiler: v8.GCProfiler | undefined;
@@ -36,9 +30,13 @@ export class Collector {
   #wantedAt: number | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param tell called after a collection, after a natural one when the loop has turned */
-  constructor(tell: (collection: Collection) => void) {
+  /**
+   * @param tell called after a collection, after a natural one when the loop has turned
+   * @param leastMarked bytes of the old generation up to which V8 does not mark while jobs run
+   */
+  constructor(tell: (collection: Collection) => void, leastMarked: number = LEAST_MARKED) {
     this.#tell = tell;
+    this.#leastMarked = leastMarked;
   }
 
   /**
@@ -51,7 +49,7 @@ export class Collector {
     if (since >= WATCHED_MS) this.stop();
     const share = RETRY_SHARE * (nowMs - this.#wantedAt);
     if (since < Math.min(RETRY_MS.most, Math.max(RETRY_MS.least, share))) return;
-    if (oldUsed() <= LEAST_MARKED) {
+    if (oldUsed() <= this.#leastMarked) {
       this.exact();
       return;
     }
@@ -77,7 +75,7 @@ export class Collector {
     // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
     const pauseMs = Math.min(performance.now() - start, (user + system) / 1000);
     const { used_heap_size, external_memory } = v8.getHeapStatistics();
-    this.#tell({ pauseMs, heapAfter: used_heap_size, external: external_memory });
+    this.#tell({ exact: true, pauseMs, heapAfter: used_heap_size, external: external_memory });
   }
 
   /** A full collection has ended, whoever began it. */
@@ -87,7 +85,12 @@ export class Collector {
     this.#settle();
     const { usedHeapSize, externalMemory } = last.afterGC.heapStatistics;
     // Costs are in µs.
-    this.#tell({ pauseMs: last.cost / 1000, heapAfter: usedHeapSize, external: externalMemory });
+    this.#tell({
+      exact: false,
+      pauseMs: last.cost / 1000,
+      heapAfter: usedHeapSize,
+      external: externalMemory,
+    });
   }
 
   /** Ends watching. @returns the collections that were seen */
@@ -111,7 +114,7 @@ export class Collector {
     const key = `${this.#keys++}`.padEnd(LARGE, ' ');
     v8.setFlagsFromString(`${TRIGGER}=1`);
     try {
-      JSON.parse(`{"${key}":0}`);
+      parse(`{"${key}":0}`);
     } finally {
       v8.setFlagsFromString(`${TRIGGER}=0`);
     }

@@ -3,7 +3,8 @@ import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import v8 from 'node:v8';
-import { type Collection, Collector } from '../../../src/tasks/meters/collector.ts';
+import type { Collection } from '../../../src/bridge/protocol.ts';
+import { Collector } from '../../../src/tasks/meters/collector.ts';
 
 const MB = 1024 * 1024;
 const kept: unknown[] = [];
@@ -50,7 +51,8 @@ test('a heap that has grown is marked while the thread goes on, and told of', as
   keep(16 * MB);
   await side.collect(10_000);
   assert.equal(side.told.length, 1);
-  const [{ heapAfter, pauseMs, external }] = side.told as [Collection];
+  const [{ exact, heapAfter, pauseMs, external }] = side.told as [Collection];
+  assert.equal(exact, false);
   assert.ok(side.kinds.includes(constants.NODE_PERFORMANCE_GC_INCREMENTAL), side.kinds.join());
   assert.ok(heapAfter > 16 * MB && heapAfter <= v8.getHeapStatistics().used_heap_size, `${heapAfter}`);
   assert.ok(pauseMs > 0 && pauseMs < 10_000, `${pauseMs}`);
@@ -89,5 +91,15 @@ test('an exact one is done and told of at once', (t) => {
   keep(4 * MB);
   side.exact();
   assert.equal(side.told.length, 1);
+  assert.ok(side.told[0]!.exact);
   assert.ok(side.told[0]!.heapAfter > 4 * MB && side.told[0]!.pauseMs > 0);
+});
+
+test('a heap too small to be marked in the background is collected at once', () => {
+  const told: Collection[] = [];
+  new Collector((collection) => told.push(collection), Number.POSITIVE_INFINITY).natural(0);
+  assert.deepEqual(
+    told.map(({ exact }) => exact),
+    [true],
+  );
 });
