@@ -1,7 +1,9 @@
 /**
- * Busy time between two looks, ms. A look takes a microsecond, and a thread that is made to wait for a CPU, or sleeps, is away for longer.
+ * Busy time after which it is looked, ms: of one slice, and of several. A look costs 1 to 5 µs; who is made to wait for a CPU, or sleeps, is
+ * mostly away for longer than the first.
  */
-const LOOK_MS = 0.2;
+const LONG_SLICE_MS = 0.5;
+const LOOK_MS = 1;
 /** By how much CPU time may be told too low, ms. Linux is exact here; others may tell it by ticks. */
 const LAG_MS: number = process.platform === 'linux' ? 0 : 10;
 
@@ -42,7 +44,7 @@ export class Waiting {
   /** What is left of a slice without the waiting in it, ms. */
   without(ms: number): number {
     this.#chargedMs += ms;
-    if (this.#chargedMs < LOOK_MS || this.#lookedMs === undefined) return ms;
+    if ((ms < LONG_SLICE_MS && this.#chargedMs < LOOK_MS) || this.#lookedMs === undefined) return ms;
     const cpuMs = this.#cpuMs()!;
     // CPU time between slices is nobody's, and may be more than what is charged.
     const waited = Math.max(0, this.#chargedMs - (cpuMs - this.#lookedMs) - this.#lagMs);

@@ -38,11 +38,18 @@ test('CPU time between slices is nobody’s, and makes up for no later waiting',
   assert.equal(charge(100, 5), 5);
 });
 
-test('short slices are looked at once they are 0.2 ms together, and what they waited is at the cost of the last', () => {
+test('short slices are looked at once they are 1 ms together, and what they waited is at the cost of the last', () => {
   const { charge } = thread();
-  for (let i = 0; i < 3; i++) assert.equal(charge(0.06, 0.01), 0.06);
-  assert.equal(charge(0.06, 0.05), 0);
-  assert.equal(charge(0.3, 0.25), 0.25, 'more than was left is forgotten');
+  for (let i = 0; i < 3; i++) assert.equal(charge(0.3, 0.1), 0.3);
+  assert.equal(charge(0.3, 0.25), 0);
+  assert.equal(charge(1.5, 1.25), 1.25, 'more than was left is forgotten');
+});
+
+test('a slice of half a millisecond is looked at by itself', () => {
+  const { charge } = thread();
+  assert.equal(charge(0.25, 0.125), 0.25);
+  assert.equal(charge(0.5, 0.25), 0.125, 'less what the one before waited');
+  assert.equal(charge(0.5, 0.5), 0.5);
 });
 
 test('where CPU time may be told too low, so much of the waiting stays', () => {
