@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
@@ -63,6 +64,26 @@ test('an answer that is no slot is none, and the stack comes all the same', asyn
   };
   for (const wrong of [() => 'seven', () => SLOT_COUNT, () => -2, () => undefined, undefined, 7, throws])
     assert.equal(await slotOf(wrong), undefined);
+});
+
+test('microtasks without end are some run’s at every moment', async () => {
+  const runs = new AsyncLocalStorage<number>();
+  globals[SLOT] = () => runs.getStore() ?? -1;
+  const slots: unknown[] = [];
+  for (let i = 0; i < 100; i++) {
+    const answer = once(worker, 'message');
+    await runs.run(7, async () => {
+      await null;
+      const asked = Atomics.add(words, 0, 1) + 1;
+      Atomics.notify(words, 0);
+      while (Atomics.load(words, 1) !== asked) await null;
+    });
+    slots.push(((await answer)[0] as Look).slot);
+  }
+  assert.deepEqual(
+    slots,
+    slots.map(() => 7),
+  );
 });
 
 test("nothing of the host's runs, and what the host changed of Error is put back", async () => {
