@@ -91,7 +91,7 @@ export interface InboxHandlers {
   breaker?(row: BreakerRow): void;
   /** What a task has exchanged with a server since the last time; without a task, over connections that are no single run's. */
   traffic?(task: TaskKey | undefined, server: ServerKey, row: TrafficRow): void;
-  /** A full collection; the runs read so far are those that ended before it. Pause in ms, heap and external memory after it in bytes. */
+  /** A full collection; the runs read so far are those that ended before it. */
   collection(collection: Collection): void;
   /** A record that cannot be read, or what one of the above threw; the next one follows. */
   unreadable(error: unknown): void;

@@ -1,5 +1,5 @@
 /**
- * Busy time after which it is looked, ms: of one slice, and of several. A look costs 1 to 5 µs; who is made to wait for a CPU, or sleeps, is
+ * Busy time after which it is looked, ms: of one slice, and of several. A look costs 1 to 7 µs; who is made to wait for a CPU, or sleeps, is
  * mostly away for longer than the first.
  */
 const LONG_SLICE_MS = 0.5;
