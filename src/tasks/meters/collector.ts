@@ -11,6 +11,8 @@ const TRIGGER = '--incremental-marking-hard-trigger';
 const LEAST_MARKED = 8 * 1024 * 1024;
 /** Characters from which on a string is an object with pages of its own. */
 const LARGE = 270_000;
+/** Before another try the heap has to have grown by this many times what tries leave behind, or they alone would be what V8 begins for. */
+const GROWTH_PER_TRY = 4;
 /** After the first try comes the next when as much of the time as this since has passed once more. */
 const RETRY_SHARE = 0.1;
 const RETRY_MS = { least: 1000, most: 30_000 };
@@ -29,6 +31,9 @@ export class Collector {
   #keys = 0;
   #wantedAt: number | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
+  /** Bytes of the old generation after the last full collection, and tries since. */
+  #usedThen = 0;
+  #tries = 0;
 
   /**
    * @param tell called after a collection, after a natural one when the loop has turned
@@ -53,12 +58,17 @@ export class Collector {
       this.exact();
       return;
     }
-    // What is young is no growth to V8 before it has survived; a thread with little to do scavenges seldom.
-    if (Number.isFinite(since)) this.#exposed()({ type: 'minor' });
     this.#triedAt = nowMs;
-    this.#profiler = new v8.GCProfiler();
-    this.#profiler.start();
+    this.#watch();
+    if (this.#tries > 0 && !this.#hasGrown()) return;
+    this.#tries++;
     this.#begin();
+  }
+
+  #hasGrown(): boolean {
+    // What is young is no growth to V8 before it has survived; a thread with little to do scavenges seldom.
+    this.#exposed()({ type: 'minor' });
+    return oldUsed() - this.#usedThen >= GROWTH_PER_TRY * LARGE * this.#tries;
   }
 
   /**
@@ -80,8 +90,15 @@ export class Collector {
 
   /** A full collection has ended, whoever began it. */
   ended(): void {
+    this.#usedThen = oldUsed();
+    this.#tries = 0;
+    const isWatched = this.#profiler !== undefined;
     const last = this.stop().findLast(({ gcType }) => gcType === 'MarkSweepCompact');
-    if (last === undefined) return;
+    if (last === undefined) {
+      // That one had ended before this one was tried.
+      if (isWatched) this.#watch();
+      return;
+    }
     this.#settle();
     const { usedHeapSize, externalMemory } = last.afterGC.heapStatistics;
     // Costs are in µs.
@@ -91,6 +108,11 @@ export class Collector {
       heapAfter: usedHeapSize,
       external: externalMemory,
     });
+  }
+
+  #watch(): void {
+    this.#profiler = new v8.GCProfiler();
+    this.#profiler.start();
   }
 
   /** Ends watching. @returns the collections that were seen */
