@@ -12,7 +12,6 @@ import type { SpanData } from '../model/span.ts';
 import { createExporter, type Exporter } from '../otlp/exporter.ts';
 import { MetricsReader } from '../otlp/metrics.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
-import { RunSpanEncoder } from '../otlp/run-spans.ts';
 import type { Registry } from '../store/registry.ts';
 import { spanOfRun } from './run-span.ts';
 
@@ -29,7 +28,6 @@ export interface ExportingOptions {
 export class Exporting {
   readonly #exporter: Exporter;
   readonly #reader: MetricsReader;
-  readonly #runSpans = new RunSpanEncoder();
   readonly #alerts: () => Iterable<ActiveAlert>;
   readonly #alertsMetric: Config['alertsMetric'];
   readonly #notifier: Notifier | undefined;
@@ -56,8 +54,8 @@ export class Exporting {
 
   /** The span of a run. */
   run(run: RunRecord): void {
-    const usual = run.extra === undefined && this.#exporter.takesEncodedSpans;
-    this.#exporter.span(usual ? this.#runSpans.encode(run) : spanOfRun(run, VERSION));
+    if (run.extra === undefined && this.#exporter.run(run)) return;
+    this.#exporter.span(spanOfRun(run, VERSION));
   }
 
   /** A span of the application or of a library. */

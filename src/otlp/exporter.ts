@@ -1,3 +1,4 @@
+import type { RunRecord } from '../bridge/inbox.ts';
 import type { Exporter as ExporterName, Protocol, Signal } from '../config/otel.ts';
 import type { LogData } from '../model/log.ts';
 import { VERSION } from '../model/package.ts';
@@ -10,13 +11,15 @@ import { logFromRecord } from './logs.ts';
 import type { MetricsSnapshot } from './metrics.ts';
 import { QueueSource, type Source } from './queue.ts';
 import { type ResourceAttributes, resourceOf } from './resource.ts';
-import { encodedEnvelope } from './run-spans.ts';
+import { RunSpanPages } from './run-span-pages.ts';
+import { SpanEnvelope } from './run-spans.ts';
 import { type DropReason, Sender } from './sender.ts';
+import { SpanSource } from './span-source.ts';
 import { Scopes, spanFromRecord } from './spans.ts';
 
 export interface ExporterLimits {
   readonly spanQueue: number;
-  /** Spans of a request. Bodies of twice the size stay in memory for longer: up to 17 MB at full speed. */
+  /** Spans of a request. */
   readonly spanBatch: number;
   /** How long a span waits for others to go with, ms. */
   readonly spanDelayMs: number;
@@ -63,10 +66,14 @@ export interface Exporter {
    * receivers must accept (source: OTLP specification) and whose fate does not matter.
    */
   warm(): Promise<void>;
-  /** Whether spans may be given as encoded messages: where protobuf is sent, and nothing is printed. */
-  readonly takesEncodedSpans: boolean;
   /** Sent in batches. The span must not change afterwards. */
-  span(span: SpanItem): void;
+  span(span: SpanData): void;
+  /**
+   * The span of a run with a trace id and without `extra`, sent in batches. Written as it is: there is no cheaper way.
+   *
+   * @returns false where it has to be given as a span
+   */
+  run(run: RunRecord): boolean;
   /** Sent at once. */
   logs(records: readonly LogData[]): void;
   /** Sent at once; replaces a snapshot that is still waiting. */
@@ -76,12 +83,6 @@ export interface Exporter {
   /** Gives up what waits; to be called after a flush. */
   shutdown(): Promise<void>;
 }
-
-/** A span, or its encoded message of OTLP. */
-export type SpanItem = SpanData | Uint8Array;
-
-const isEncoded = (item: SpanItem): item is Uint8Array => item instanceof Uint8Array;
-const isPlain = (item: SpanItem): item is SpanData => !isEncoded(item);
 
 const SCOPE = { name: 'taskwarden', version: VERSION };
 
@@ -145,22 +146,18 @@ export function createExporter(options: ExporterOptions): Exporter {
   };
 
   const printsSpans = uses('traces', 'console');
-  const printSpan = (span: SpanData): void => print('traces', () => [spanLine(span)]);
-
-  const envelope = encodedEnvelope(options.resource, SCOPE);
-  const spans = new QueueSource<SpanItem>({
+  const takesEncoded = options.protocols.traces !== 'http/json' && !printsSpans;
+  const spans = new SpanSource({
+    runs: new RunSpanPages(new SpanEnvelope(options.resource, SCOPE), limits.spanBatch),
+    others: new QueueSource<SpanData>({
+      capacity: limits.spanQueue,
+      minBatch: limits.spanBatch,
+      maxBatch: limits.spanBatch,
+      encode: (encoder, items) => encoder.spans(items.map((span) => spanFromRecord(span, resource, scopes))),
+      ...callbacks('traces'),
+    }),
     capacity: limits.spanQueue,
-    minBatch: limits.spanBatch,
-    maxBatch: limits.spanBatch,
-    encode: (encoder, items) => {
-      const encoded = items.filter(isEncoded);
-      const others = items.filter(isPlain);
-      const parts = encoded.length > 0 ? [envelope(encoded)] : [];
-      if (others.length > 0)
-        parts.push(encoder.spans(others.map((span) => spanFromRecord(span, resource, scopes))));
-      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    },
-    ...callbacks('traces'),
+    onDropped: (n) => options.onDropped('traces', 'queue_full', n),
   });
   const logs = new QueueSource<LogData>({
     capacity: limits.logQueue,
@@ -182,8 +179,16 @@ export function createExporter(options: ExporterOptions): Exporter {
   let spanTimer: NodeJS.Timeout | undefined;
   let isLogDue = false;
 
+  const sendSpans = (to: Sender): void => {
+    if (spans.isFull) to.poke();
+    spanTimer ??= setTimeout(() => {
+      spanTimer = undefined;
+      spans.hurry();
+      to.poke();
+    }, limits.spanDelayMs).unref();
+  };
+
   return {
-    takesEncodedSpans: options.protocols.traces !== 'http/json' && !printsSpans,
     async warm() {
       const connection = await connections.get('logs')?.catch(() => undefined);
       if (connection === undefined || closed) return;
@@ -191,18 +196,18 @@ export function createExporter(options: ExporterOptions): Exporter {
       encoder.logs([logFromRecord(SAMPLE, resource, SCOPE)]);
       await transport.send(encoder.logs([]), transport.timeoutMs);
     },
-    // Thousands of times a second: nothing in here may make an object for each.
-    span(item) {
+    span(span) {
       if (closed) return options.onDropped('traces', 'shutdown', 1);
-      if (printsSpans && isPlain(item)) printSpan(item);
+      print('traces', () => [spanLine(span)]);
       if (spanSender === undefined) return;
-      spans.push(item);
-      if (spans.full) return spanSender.poke();
-      spanTimer ??= setTimeout(() => {
-        spanTimer = undefined;
-        spans.hurry();
-        spanSender.poke();
-      }, limits.spanDelayMs).unref();
+      spans.add(span);
+      sendSpans(spanSender);
+    },
+    // Thousands of times a second: nothing in here may make an object for each.
+    run(run) {
+      if (!takesEncoded || closed || spanSender === undefined || !spans.addRun(run)) return false;
+      sendSpans(spanSender);
+      return true;
     },
     logs(records) {
       if (closed) return options.onDropped('logs', 'shutdown', records.length);

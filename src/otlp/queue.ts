@@ -14,6 +14,8 @@ export interface Source {
   take(encoder: Encoder): Batch | undefined;
   /** Takes back a request that could not be delivered for now. */
   giveBack(batch: Batch): void;
+  /** A request is delivered, or given up. */
+  settled?(batch: Batch): void;
   /** Everything that waits now may be taken, however little it is. */
   hurry(): void;
   /** Throws everything away; returns how many items that were. */
@@ -49,11 +51,13 @@ export class QueueSource<Item> implements Source {
   }
 
   get size(): number {
-    return this.#length + this.#ready.reduce((sum, batch) => sum + batch.count, 0);
+    let size = this.#length;
+    for (const { count } of this.#ready) size += count;
+    return size;
   }
 
   /** Whether there is enough for a request. */
-  get full(): boolean {
+  get isFull(): boolean {
     return this.#length >= this.#options.minBatch;
   }
 
@@ -68,7 +72,7 @@ export class QueueSource<Item> implements Source {
   }
 
   take(encoder: Encoder): Batch | undefined {
-    while (this.#ready.length === 0 && (this.full || this.#hurried > 0)) {
+    while (this.#ready.length === 0 && (this.isFull || this.#hurried > 0)) {
       const items: Item[] = [];
       const count = Math.min(this.#length, this.#options.maxBatch);
       while (items.length < count) items.push(this.#shift());

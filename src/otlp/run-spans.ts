@@ -1,7 +1,7 @@
 import type { RunRecord } from '../bridge/inbox.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import type { ResourceAttributes } from './resource.ts';
-import { keyValues, message, messageParts, text, varintField } from './wire.ts';
+import { keyValues, message, messageHead, text, varintField } from './wire.ts';
 
 /**
  * Spans of runs straight to OTLP protobuf. A worker at full speed ends thousands of runs a second, each a span of the same shape: what
@@ -13,35 +13,44 @@ const CONSUMER = 5;
 /** Flags: sampled, and that it is known whether the parent is remote. */
 const FLAGS = 0x101;
 const MAX_TASKS = 1000;
-/** Tag and length of a span. */
-const MAX_HEAD_BYTES = 8;
+/** Tag and length of a message below 4 GiB. */
+const MAX_HEAD_BYTES = 6;
+/** Tag and length of a span of 128 to 16,383 bytes. */
+const USUAL_HEAD_BYTES = 3;
 /** More than all that has a fixed size in a span. */
 const FIXED_BYTES = 1024;
 
 /** Encodes runs that have nothing but the usual: no failure, no link, nothing set by the application. */
 export class RunSpanEncoder {
-  #scratch = Buffer.allocUnsafeSlow(4096);
+  #into: Buffer = Buffer.alloc(0);
   #at = 0;
   readonly #constant = new Map<TaskKey, Buffer>();
   readonly #qualities = new Map<string, Buffer>();
 
-  /** The element `spans` of a ScopeSpans message, for a run with a trace id and without `extra`. */
-  encode(run: RunRecord): Uint8Array {
-    const constant = this.#constantOf(run.task);
-    const most = constant.length + FIXED_BYTES + 3 * run.jobId.length;
-    if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most);
-    const scratch = this.#scratch;
-    const start = MAX_HEAD_BYTES;
-    scratch[start] = (1 << 3) | 2;
-    scratch[start + 1] = 16;
-    scratch.write(run.traceId, start + 2, 16, 'hex');
-    scratch[start + 18] = (2 << 3) | 2;
-    scratch[start + 19] = 8;
-    scratch.write(run.spanId, start + 20, 8, 'hex');
+  /** Bytes that the span of a run may take at most. */
+  most(run: RunRecord): number {
+    return this.#constantOf(run.task).length + FIXED_BYTES + 3 * run.jobId.length;
+  }
+
+  /**
+   * Writes the element `spans` of a ScopeSpans message, for a run with a trace id and without `extra`.
+   *
+   * @param into has room for {@link most} bytes from `at` on
+   * @returns where the element ends
+   */
+  write(run: RunRecord, into: Buffer, at: number): number {
+    this.#into = into;
+    const start = at + USUAL_HEAD_BYTES;
+    into[start] = (1 << 3) | 2;
+    into[start + 1] = 16;
+    into.write(run.traceId, start + 2, 16, 'hex');
+    into[start + 18] = (2 << 3) | 2;
+    into[start + 19] = 8;
+    into.write(run.spanId, start + 20, 8, 'hex');
     this.#at = start + 28;
     this.#time(7, run.startEpochMs);
     this.#time(8, run.startEpochMs + run.durationMs);
-    this.#copy(constant);
+    this.#copy(this.#constantOf(run.task));
     this.#id(run.jobId);
     this.#integer(ATTEMPT, run.attempt);
     if (run.cpuQuality !== 'off') {
@@ -56,21 +65,21 @@ export class RunSpanEncoder {
     if (run.waitMs !== undefined) this.#double(WAIT, run.waitMs / 1000);
     if (run.payloadBytes !== undefined) this.#integer(PAYLOAD, run.payloadBytes);
     this.#copy(this.#qualityOf(run.cpuQuality));
-    return this.#withHead(start, this.#at);
+    return this.#withHead(at, start, this.#at - start);
   }
 
   /** Tag and length stand before what they are about, whose length is known last. */
-  #withHead(start: number, end: number): Uint8Array {
-    const size = end - start;
-    const head = start - 1 - varintLength(size);
-    this.#at = head;
-    this.#scratch[this.#at++] = (2 << 3) | 2;
+  #withHead(at: number, start: number, size: number): number {
+    const moved = at + 1 + varintLength(size);
+    if (moved !== start) this.#into.copyWithin(moved, start, start + size);
+    this.#into[at] = (2 << 3) | 2;
+    this.#at = at + 1;
     this.#varint(size);
-    return Buffer.copyBytesFrom(this.#scratch, head, end - head);
+    return moved + size;
   }
 
   #copy(bytes: Buffer): void {
-    this.#scratch.set(bytes, this.#at);
+    this.#into.set(bytes, this.#at);
     this.#at += bytes.length;
   }
 
@@ -111,9 +120,9 @@ export class RunSpanEncoder {
     const nanoseconds = Math.round((ms - whole) * 1e6);
     const high = Math.floor(whole / 65_536) * 1e6;
     const low = (high % 65_536) * 65_536 + (whole % 65_536) * 1e6 + nanoseconds;
-    this.#scratch[this.#at] = (field << 3) | 1;
-    this.#scratch.writeUInt32LE(low % 2 ** 32, this.#at + 1);
-    this.#scratch.writeUInt32LE(Math.floor(high / 65_536) + Math.floor(low / 2 ** 32), this.#at + 5);
+    this.#into[this.#at] = (field << 3) | 1;
+    this.#into.writeUInt32LE(low % 2 ** 32, this.#at + 1);
+    this.#into.writeUInt32LE(Math.floor(high / 65_536) + Math.floor(low / 2 ** 32), this.#at + 5);
     this.#at += 9;
   }
 
@@ -121,41 +130,41 @@ export class RunSpanEncoder {
     const length = Buffer.byteLength(id);
     const value = length + (length > 127 ? 3 : 2);
     this.#open(ID, value);
-    this.#scratch[this.#at++] = (1 << 3) | 2;
+    this.#into[this.#at++] = (1 << 3) | 2;
     this.#varint(length);
-    this.#at += this.#scratch.write(id, this.#at);
+    this.#at += this.#into.write(id, this.#at);
   }
 
   #double(key: Key, value: number): void {
     this.#open(key, 9);
-    this.#scratch[this.#at] = (4 << 3) | 1;
-    this.#scratch.writeDoubleLE(value, this.#at + 1);
+    this.#into[this.#at] = (4 << 3) | 1;
+    this.#into.writeDoubleLE(value, this.#at + 1);
     this.#at += 9;
   }
 
   #integer(key: Key, value: number): void {
     this.#open(key, 1 + varintLength(value));
-    this.#scratch[this.#at++] = 3 << 3;
+    this.#into[this.#at++] = 3 << 3;
     this.#varint(value);
   }
 
   /** Begins the KeyValue of an attribute whose AnyValue has `size` bytes. */
   #open(key: Key, size: number): void {
-    this.#scratch[this.#at++] = (9 << 3) | 2;
+    this.#into[this.#at++] = (9 << 3) | 2;
     this.#varint(key.length + 1 + varintLength(size) + size);
-    this.#scratch.set(key, this.#at);
+    this.#into.set(key, this.#at);
     this.#at += key.length;
-    this.#scratch[this.#at++] = (2 << 3) | 2;
+    this.#into[this.#at++] = (2 << 3) | 2;
     this.#varint(size);
   }
 
   #varint(value: number): void {
     let rest = value;
     while (rest > 0x7f) {
-      this.#scratch[this.#at++] = (rest % 0x80) | 0x80;
+      this.#into[this.#at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.#scratch[this.#at++] = rest;
+    this.#into[this.#at++] = rest;
   }
 }
 
@@ -178,12 +187,28 @@ function varintLength(value: number): number {
   return length;
 }
 
-/** Puts encoded spans into an ExportTraceServiceRequest. */
-export function encodedEnvelope(
-  resource: ResourceAttributes,
-  scope: { name: string; version: string },
-): (spans: readonly Uint8Array[]) => Uint8Array {
-  const head = message(1, ...keyValues(1, resource));
-  const scopeHead = message(1, text(1, scope.name), text(2, scope.version));
-  return (spans) => Buffer.concat(messageParts(1, [head, ...messageParts(2, [scopeHead, ...spans])]));
+/** What stands around encoded spans in an ExportTraceServiceRequest: the heads of ResourceSpans and ScopeSpans. */
+export class SpanEnvelope {
+  readonly #resource: Buffer;
+  readonly #scope: Buffer;
+  /** Bytes that both heads take at most. */
+  readonly most: number;
+
+  constructor(resource: ResourceAttributes, scope: { name: string; version: string }) {
+    this.#resource = message(1, ...keyValues(1, resource));
+    this.#scope = message(1, text(1, scope.name), text(2, scope.version));
+    this.most = this.#resource.length + this.#scope.length + 2 * MAX_HEAD_BYTES;
+  }
+
+  /** Writes the heads right before spans of `size` bytes that begin at `at`. @returns where the request begins */
+  write(into: Buffer, at: number, size: number): number {
+    const scope = messageHead(2, this.#scope.length + size);
+    const resource = messageHead(1, this.#resource.length + scope.length + this.#scope.length + size);
+    let start = at;
+    for (const part of [this.#scope, scope, this.#resource, resource]) {
+      start -= part.length;
+      into.set(part, start);
+    }
+    return start;
+  }
 }

@@ -25,13 +25,13 @@ export function text(field: number, value: string): Buffer {
 
 /** A length-delimited field that holds all parts. */
 export function message(field: number, ...parts: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(messageParts(field, parts));
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([messageHead(field, size), ...parts]);
 }
 
-/** The same in pieces, for what is to be copied only once. */
-export function messageParts(field: number, parts: readonly Uint8Array[]): Uint8Array[] {
-  const size = parts.reduce((sum, part) => sum + part.length, 0);
-  return [varint((field << 3) | 2), varint(size), ...parts];
+/** Tag and length of a length-delimited field of `size` bytes. */
+export function messageHead(field: number, size: number): Buffer {
+  return Buffer.concat([varint((field << 3) | 2), varint(size)]);
 }
 
 export function varintField(field: number, value: number): Buffer {
