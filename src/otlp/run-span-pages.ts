@@ -33,8 +33,6 @@ export class RunSpanPages {
   #open: Page | undefined;
   #full: Page[] = [];
   readonly #spare: Page[] = [];
-  /** Requests that were given back. */
-  #again: PageBatch[] = [];
   #isHurried = false;
 
   constructor(envelope: SpanEnvelope, spansOfPage: number) {
@@ -69,15 +67,14 @@ export class RunSpanPages {
 
   /** The next request, if a page is full or a {@link hurry} is on. */
   take(): PageBatch | undefined {
-    const batch = this.#again.shift() ?? this.#finish();
-    this.#size -= batch?.count ?? 0;
-    return batch;
-  }
-
-  /** Takes back a request that could not be delivered for now. */
-  giveBack(batch: PageBatch): void {
-    this.#again.push(batch);
-    this.#size += batch.count;
+    if (!this.isFull && this.#isHurried && this.#open !== undefined) this.#close(this.#open);
+    const page = this.#full.shift();
+    if (page === undefined) return undefined;
+    const { bytes, count, end } = page;
+    this.#size -= count;
+    const spansAt = this.#envelope.most;
+    const start = this.#envelope.write(bytes, spansAt, end - spansAt);
+    return { body: bytes.subarray(start, end), count, page };
   }
 
   /** Nobody needs a request any more. One that was answered before it was sent in full goes on with other bytes, which nobody reads. */
@@ -100,14 +97,11 @@ export class RunSpanPages {
     return count;
   }
 
-  /** Throws everything away; returns how many spans that were. */
-  clear(): number {
-    const size = this.#size;
-    this.#again = [];
+  /** Throws everything away. */
+  clear(): void {
     this.#full = [];
     this.#open = undefined;
     this.#size = 0;
-    return size;
   }
 
   #newPage(): Page {
@@ -118,16 +112,6 @@ export class RunSpanPages {
     this.#open = undefined;
     this.#isHurried = false;
     this.#full.push(page);
-  }
-
-  #finish(): PageBatch | undefined {
-    if (!this.isFull && this.#isHurried && this.#open !== undefined) this.#close(this.#open);
-    const page = this.#full.shift();
-    if (page === undefined) return undefined;
-    const { bytes, count, end } = page;
-    const spansAt = this.#envelope.most;
-    const start = this.#envelope.write(bytes, spansAt, end - spansAt);
-    return { body: bytes.subarray(start, end), count, page };
   }
 
   #reuse(page: Page): void {

@@ -19,6 +19,7 @@ export class SpanSource implements Source {
   readonly #options: SpanSourceOptions;
   readonly #runs: RunSpanPages;
   readonly #others: QueueSource<SpanData>;
+  #again: Batch[] = [];
 
   constructor(options: SpanSourceOptions) {
     this.#options = options;
@@ -39,7 +40,9 @@ export class SpanSource implements Source {
   }
 
   get size(): number {
-    return this.#runs.size + this.#others.size;
+    let size = this.#runs.size + this.#others.size;
+    for (const { count } of this.#again) size += count;
+    return size;
   }
 
   /** Whether there is enough for a request. */
@@ -48,18 +51,11 @@ export class SpanSource implements Source {
   }
 
   take(encoder: Encoder): Batch | undefined {
-    const runs = this.#runs.take();
-    const others = this.#others.take(encoder);
-    if (runs === undefined || others === undefined) return runs ?? others;
-    // Messages joined end to end are their merger.
-    const both = { body: Buffer.concat([runs.body, others.body]), count: runs.count + others.count };
-    this.#runs.release(runs);
-    return both;
+    return this.#again.shift() ?? this.#takeNew(encoder);
   }
 
   giveBack(batch: Batch): void {
-    if (isPage(batch)) this.#runs.giveBack(batch);
-    else this.#others.giveBack(batch);
+    this.#again.push(batch);
   }
 
   settled(batch: Batch): void {
@@ -72,7 +68,21 @@ export class SpanSource implements Source {
   }
 
   clear(): number {
-    return this.#runs.clear() + this.#others.clear();
+    const { size } = this;
+    this.#again = [];
+    this.#runs.clear();
+    this.#others.clear();
+    return size;
+  }
+
+  #takeNew(encoder: Encoder): Batch | undefined {
+    const runs = this.#runs.take();
+    const others = this.#others.take(encoder);
+    if (runs === undefined || others === undefined) return runs ?? others;
+    // Messages joined end to end are their merger.
+    const both = { body: Buffer.concat([runs.body, others.body]), count: runs.count + others.count };
+    this.#runs.release(runs);
+    return both;
   }
 
   #makeRoom(): void {

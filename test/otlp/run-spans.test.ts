@@ -180,3 +180,24 @@ test('a span that no request has room for is to be given as one', async () => {
     await sink.down();
   }
 });
+
+test('a request that is tried again is the same: others are not added to it', async () => {
+  const sink = await startSink();
+  try {
+    const exporter = open(sink, { spanBatch: 10, firstRetryMs: 5, maxRetryMs: 5 }, { onFailure: () => {} });
+    sink.fault = { status: 503 };
+    for (let n = 0; n < 200; n++) {
+      exporter.run(numbered(n));
+      exporter.span(spanOfRun({ ...BASE, jobId: `${1000 + n}` }, '0.1.0'));
+      if (n % 10 === 0) await new Promise((later) => setTimeout(later, 10));
+    }
+    assert.ok(sink.requests.length > 5, `${sink.requests.length} attempts`);
+    sink.fault = {};
+    const spans = await received(sink, exporter);
+    assert.equal(spans.length, 400);
+    assert.deepEqual(ids(spans), [...Array(200).keys(), ...[...Array(200).keys()].map((n) => 1000 + n)]);
+    assert.ok(sink.requests.every(({ items }) => items <= 20));
+  } finally {
+    await sink.down();
+  }
+});
