@@ -39,7 +39,8 @@ export async function startProxy(target: number): Promise<Proxy> {
       redis.on('data', (chunk) => {
         if (delayMs === Number.POSITIVE_INFINITY) return;
         if (delayMs === 0) client.write(chunk);
-        else setTimeout(() => client.writable && client.write(chunk), delayMs);
+        // A timer may come up to a millisecond early.
+        else setTimeout(() => client.writable && client.write(chunk), delayMs + 1);
       });
     }).listen(port, '127.0.0.1');
     await once(server, 'listening');
