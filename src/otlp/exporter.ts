@@ -69,7 +69,7 @@ export interface Exporter {
   /** Sent in batches. The span must not change afterwards. */
   span(span: SpanData): void;
   /**
-   * The span of a run with a trace id and without `extra`, sent in batches. Written as it is: there is no cheaper way.
+   * The span of a run with a trace id and without `extra`, encoded at once and sent in batches.
    *
    * @returns false where it has to be given as a span
    */

@@ -78,8 +78,11 @@ export class RunSpanPages {
   }
 
   /** Nobody needs a request any more. One that was answered before it was sent in full goes on with other bytes, which nobody reads. */
-  release({ page }: PageBatch): void {
-    this.#reuse(page);
+  release({ page }: Pick<PageBatch, 'page'>): void {
+    if (this.#spare.length === MAX_SPARE) return;
+    page.count = 0;
+    page.end = this.#envelope.most;
+    this.#spare.push(page);
   }
 
   /** What waits now may be taken, however little it is. */
@@ -93,7 +96,7 @@ export class RunSpanPages {
     if (page === undefined) return 0;
     const { count } = page;
     this.#size -= count;
-    this.#reuse(page);
+    this.release({ page });
     return count;
   }
 
@@ -112,12 +115,5 @@ export class RunSpanPages {
     this.#open = undefined;
     this.#isHurried = false;
     this.#full.push(page);
-  }
-
-  #reuse(page: Page): void {
-    if (this.#spare.length === MAX_SPARE) return;
-    page.count = 0;
-    page.end = this.#envelope.most;
-    this.#spare.push(page);
   }
 }

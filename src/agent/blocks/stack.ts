@@ -27,9 +27,9 @@ const EXPRESSION = `(() => {
 /** Frames of the expression itself. */
 const OWN_FRAMES = 2;
 /**
- * Between two continuations of promises, without async context frames, the thread is nobody's: one interrupt in thirteen meets it there
- * while microtasks follow each other, there or in a hook that is called from there. It is asked again at most so often, after a pause,
- * as at once it would still be there; ms.
+ * Between two continuations of promises, without async context frames, the thread is nobody's. While microtasks follow each other one
+ * interrupt in thirteen meets it there, or in a hook that is called from there. It is asked again at most so often, after a pause, as
+ * at once it would still be there; ms.
  */
 const BETWEEN = /^(?:.*\n){0,2}.*\bnode:internal\/async_hooks:/;
 const MORE_TIMES = 5;
