@@ -85,3 +85,14 @@ test('rules and promql read no clock', () => {
     assert.ok(!/Date\.now|new Date\(\)|performance\.now|hrtime/.test(code), `src/${file} reads a clock`);
   }
 });
+
+test('what the agent loads for every worker reads neither YAML nor regular expressions', () => {
+  const loaded = new Set(files.filter((file) => room(file) === 'agent'));
+  for (const file of loaded) {
+    const text = readFileSync(join(SRC, file), 'utf8');
+    for (const [, specifier] of text.matchAll(/^import (?!type )[^;]*?from '([^']+)'/gm)) {
+      assert.ok(!['yaml', 're2js'].includes(specifier!), `src/${file} imports ${specifier}`);
+      if (specifier!.startsWith('.')) loaded.add(relative(SRC, resolve(SRC, dirname(file), specifier!)));
+    }
+  }
+});

@@ -10,7 +10,6 @@ import { compile, type Expression } from '../promql/promql.ts';
 import { timeLimit } from '../promql/time-limit.ts';
 import { createRuleManager, type EvaluationSummary, type RuleManager } from '../rules/manager.ts';
 import type { RuleGroup } from '../rules/rule.ts';
-import { shippedGroups } from '../rules/shipped.ts';
 import type { RuleGroupView } from '../rules/view.ts';
 import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
@@ -18,6 +17,7 @@ import { blockMarks, type Threshold } from './blocks/marks.ts';
 import type { Guard } from './guard.ts';
 import { Concerned, isUrgent, type Occasion, URGENT, type UrgentOccasion } from './occasions.ts';
 import { RuleFiles } from './rule-files.ts';
+import type { RuleSources } from './rule-sources.ts';
 import type { RuleState } from './rule-state.ts';
 import { Scraper } from './scrape.ts';
 
@@ -25,6 +25,7 @@ export interface AlertingOptions {
   readonly config: Config;
   readonly registry: Registry;
   readonly resource: ResourceAttributes;
+  readonly sources: RuleSources;
   readonly guard: Guard;
   readonly runsFor: (labels: Labels) => RunReference[];
   /** Called for every change of an alert's state. */
@@ -64,7 +65,7 @@ export class Alerting {
 
   /** @throws TaskwardenError for a rule file that cannot be used */
   constructor(options: AlertingOptions) {
-    const { config, registry, guard, state, say = () => {}, elapsed = monotonicMs } = options;
+    const { config, registry, sources, guard, state, say = () => {}, elapsed = monotonicMs } = options;
     const { step, retention, maxSeries } = config.store;
     this.#registry = registry;
     this.#guard = guard;
@@ -75,7 +76,7 @@ export class Alerting {
     const target = targetLabels(options.resource);
     this.#scraper = new Scraper(registry, this.#store, target);
     this.#files = new RuleFiles({
-      shipped: config.shippedRules ? shippedGroups(compile) : [],
+      sources,
       own: config.rules,
       cwd: config.cwd,
       registry,

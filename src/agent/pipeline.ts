@@ -150,17 +150,21 @@ export class Pipeline {
    * @throws TaskwardenError for a rule file that cannot be used
    */
   async load(): Promise<void> {
-    const [{ Alerting }, { openRuleState }, { createHostCollector }] = await Promise.all([
-      import('./alerting.ts'),
-      import('./open-state.ts'),
-      import('../host/collector.ts'),
-    ]);
+    const [{ Alerting }, { openRuleSources }, { openRuleState }, { createHostCollector }] = await Promise.all(
+      [
+        import('./alerting.ts'),
+        import('./rule-sources.ts'),
+        import('./open-state.ts'),
+        import('../host/collector.ts'),
+      ],
+    );
     await this.#openActions();
     const { step } = this.#config.store;
     this.#alerting = new Alerting({
       config: this.#config,
       registry: this.#registry,
       resource: this.#resource,
+      sources: await openRuleSources(this.#config),
       guard: this.#guard,
       runsFor: (labels) =>
         this.#aftermath?.runsFor(labels) ?? [

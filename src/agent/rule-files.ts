@@ -1,14 +1,14 @@
 import { TaskwardenError } from '../model/errors.ts';
 import { compile } from '../promql/promql.ts';
-import { loadRuleFiles } from '../rules/load.ts';
 import type { RuleGroup } from '../rules/rule.ts';
+import { settleThresholds } from '../rules/thresholds.ts';
 import type { Registry } from '../store/registry.ts';
 import type { Guard } from './guard.ts';
+import type { RuleSources } from './rule-sources.ts';
 import { RuleWatch } from './rule-watch.ts';
 
 export interface RuleFilesOptions {
-  /** The groups that come with the package, which never change. */
-  readonly shipped: readonly RuleGroup[];
+  readonly sources: RuleSources;
   /** Paths and globs of the user's. */
   readonly own: readonly string[];
   readonly cwd: string;
@@ -31,8 +31,13 @@ export class RuleFiles {
 
   /** @throws TaskwardenError for a file that cannot be used */
   read(): readonly RuleGroup[] {
-    const { shipped, own, cwd, registry, say, now } = this.#options;
-    const { groups, unmatched, idle } = loadRuleFiles(own, compile, cwd, shipped);
+    const { sources, own, cwd, registry, say, now } = this.#options;
+    const { shipped } = sources;
+    const { groups, unmatched, idle } = sources.load?.(own, compile, cwd, shipped) ?? {
+      groups: settleThresholds(shipped),
+      unmatched: [],
+      idle: [],
+    };
     for (const pattern of unmatched)
       if (!this.#unmatched.includes(pattern)) say('info', `rules: no file matches ${pattern}`);
     this.#unmatched = unmatched;

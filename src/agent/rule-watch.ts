@@ -1,6 +1,6 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { resolve } from 'node:path';
-import { findRuleFiles } from '../rules/load.ts';
+import { findRuleFiles } from '../rules/find.ts';
 import { placesOf } from '../rules/places.ts';
 
 /** How long files must be left alone before they are read, and the longest that this is waited for, ms. */

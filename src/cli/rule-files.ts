@@ -1,6 +1,7 @@
 import { TaskwardenError } from '../model/errors.ts';
 import { compile } from '../promql/promql.ts';
-import { findRuleFiles, parseRuleFile, readRuleFile } from '../rules/load.ts';
+import { findRuleFiles } from '../rules/find.ts';
+import { parseRuleFile, readRuleFile } from '../rules/load.ts';
 import { excerpts } from './excerpt.ts';
 import type { Io } from './io.ts';
 

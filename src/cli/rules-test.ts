@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { RE2JS } from 're2js';
-import { findRuleFiles } from '../rules/load.ts';
+import { re2 } from '../promql/re2.ts';
+import { findRuleFiles } from '../rules/find.ts';
 import type { RuleTestFailure, RuleTestOutcome } from '../rules/testing/outcome.ts';
 import { runRuleTests } from '../rules/testing/run.ts';
 import { type ExitCode, FINE, FOUND, type Io } from './io.ts';
@@ -50,7 +50,7 @@ export function run(io: Io, args: readonly string[]): ExitCode {
 function filterOf(patterns: readonly string[] | undefined): (name: string) => boolean {
   if (patterns === undefined) return () => true;
   try {
-    const regex = RE2JS.compile(patterns.join('|'));
+    const regex = re2().compile(patterns.join('|'));
     return (name) => regex.matcher(name).find();
   } catch (error) {
     throw new UseError(`--run: ${error instanceof Error ? error.message : error}`);

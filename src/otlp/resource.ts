@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { SDK_INFO } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
@@ -21,7 +20,7 @@ export function resourceAttributes(
 ): ResourceAttributes {
   return {
     'service.name': 'unknown_service:node',
-    'service.instance.id': randomUUID(),
+    'service.instance.id': given['service.instance.id'] ?? newId(),
     'process.pid': process.pid,
     'process.runtime.name': 'nodejs',
     'process.runtime.version': process.versions.node,
@@ -36,6 +35,11 @@ export function resourceAttributes(
     'telemetry.distro.name': 'taskwarden',
     'telemetry.distro.version': VERSION,
   };
+}
+
+/** The agent of a worker is given its id, and is spared loading `node:crypto`: 0.8 MB. */
+function newId(): string {
+  return process.getBuiltinModule('node:crypto').randomUUID();
 }
 
 /**

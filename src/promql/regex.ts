@@ -1,5 +1,6 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import type { Matcher, MatchType } from '../model/queryable.ts';
+import { re2 } from './re2.ts';
 import { regexSize } from './regex-size.ts';
 
 /**
@@ -11,7 +12,7 @@ export function compileRegex(pattern: string): RE2JS {
   if (regex === undefined) {
     if (regexSize(pattern) > MAX_SIZE) throw new Error('error parsing regexp: expression too large');
     try {
-      regex = RE2JS.compile(pattern, RE2JS.DOTALL);
+      regex = re2().compile(pattern, re2().DOTALL);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       // RE2JS shows a flag as a group of the pattern.

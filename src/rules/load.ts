@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TaskwardenError } from '../model/errors.ts';
-import { expandGlob, isGlob } from './glob.ts';
+import { findRuleFiles } from './find.ts';
 import { readGroups } from './read-group.ts';
 import type { Compile, RuleGroup } from './rule.ts';
 import { idleThresholds, settleThresholds } from './thresholds.ts';
@@ -61,24 +61,6 @@ export function loadRuleFiles(
   }
   const idle = idleThresholds(groups.flatMap(({ rules }) => rules));
   return { groups: settleThresholds(groups), files, unmatched, idle };
-}
-
-/** The files that paths and globs name, each once; a path that names none is kept, to fail when it is read. */
-export function findRuleFiles(
-  patterns: readonly string[],
-  cwd = '.',
-): { files: string[]; unmatched: string[] } {
-  const files = new Map<string, string>();
-  const unmatched: string[] = [];
-  for (const pattern of patterns) {
-    const found = isGlob(pattern) ? expandGlob(pattern, cwd) : [pattern];
-    if (found.length === 0) unmatched.push(pattern);
-    for (const file of found) {
-      const path = resolve(cwd, file);
-      if (!files.has(path)) files.set(path, file);
-    }
-  }
-  return { files: [...files.values()], unmatched };
 }
 
 /** @throws TaskwardenError TASKWARDEN_FILE when the file cannot be read. */

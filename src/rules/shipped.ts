@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadRuleFiles } from './load.ts';
 import { unpackRules } from './packed.ts';
 import type { Compile, RuleGroup } from './rule.ts';
 
@@ -11,9 +10,12 @@ export function shippedRules(): string {
 }
 
 /** Their groups, from what the build has made of the files where it has. */
-export function shippedGroups(compile: Compile): readonly RuleGroup[] {
+export async function shippedGroups(compile: Compile): Promise<readonly RuleGroup[]> {
   const packed = new URL('./rules.json', import.meta.url);
-  if (!existsSync(packed)) return loadRuleFiles([shippedRules()], compile).groups;
+  if (!existsSync(packed)) {
+    const { loadRuleFiles } = await import('./load.ts');
+    return loadRuleFiles([shippedRules()], compile).groups;
+  }
   return unpackRules(
     readFileSync(packed, 'utf8'),
     fileURLToPath(new URL('../rules/', import.meta.url)),

@@ -5,6 +5,7 @@ import { createGuard } from '../../src/agent/guard.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { AlertTransition } from '../../src/model/alert.ts';
 import { TaskwardenError } from '../../src/model/errors.ts';
+import { loadRuleFiles } from '../../src/rules/load.ts';
 import { folderWith } from '../fixtures/faults/program.ts';
 import { metricValue, newRegistry } from './parts.ts';
 
@@ -64,6 +65,7 @@ function setup(rules: string, over: Partial<AlertingOptions> = {}) {
       'service.namespace': 'shop',
       'service.instance.id': 'a-1',
     },
+    sources: { shipped: [], load: loadRuleFiles },
     guard: createGuard(registry, (text) => told.push(text)),
     runsFor: () => [],
     onAlert: (transition) => transitions.push(transition),

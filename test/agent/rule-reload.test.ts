@@ -17,6 +17,7 @@ import { createGuard } from '../../src/agent/guard.ts';
 import { RuleWatch } from '../../src/agent/rule-watch.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { AlertTransition } from '../../src/model/alert.ts';
+import { loadRuleFiles } from '../../src/rules/load.ts';
 import { placesOf } from '../../src/rules/places.ts';
 import { stayAwake } from '../helpers/awake.ts';
 import { metricValue, newRegistry } from './parts.ts';
@@ -55,6 +56,7 @@ function setup(rules: string, env: Record<string, string> = {}) {
     }),
     registry,
     resource: { 'service.name': 'worker', 'service.instance.id': 'a-1' },
+    sources: { shipped: [], load: loadRuleFiles },
     guard: createGuard(registry, (text) => assert.fail(text)),
     runsFor: () => [],
     onAlert: (transition) => transitions.push(transition),

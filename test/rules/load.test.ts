@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TaskwardenError } from '../../src/model/errors.ts';
 import { compile } from '../../src/promql/promql.ts';
-import { findRuleFiles, loadRuleFiles, parseRuleFile } from '../../src/rules/load.ts';
+import { findRuleFiles } from '../../src/rules/find.ts';
+import { loadRuleFiles, parseRuleFile } from '../../src/rules/load.ts';
 import { expandTemplate } from '../../src/rules/template.ts';
 import { promtool, promtoolMissing } from './promtool.ts';
 

@@ -8,7 +8,7 @@ import { compile, type Expression } from '../../src/promql/promql.ts';
 import { loadRuleFiles } from '../../src/rules/load.ts';
 import { createRuleManager } from '../../src/rules/manager.ts';
 import type { RuleGroup } from '../../src/rules/rule.ts';
-import { withoutThresholds } from '../../src/rules/thresholds.ts';
+import { withoutThresholds } from '../../src/rules/without-thresholds.ts';
 import { SeriesStore } from '../../src/store/series-store.ts';
 
 const T = 1_700_000_000_000;

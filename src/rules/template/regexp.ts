@@ -1,4 +1,5 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { re2 } from '../../promql/re2.ts';
 import { TemplateExecError } from './values.ts';
 
 const cache = new Map<string, RE2JS>();
@@ -35,7 +36,7 @@ function compile(pattern: string): RE2JS {
   if (known !== undefined) return known;
   let made: RE2JS;
   try {
-    made = RE2JS.compile(pattern);
+    made = re2().compile(pattern);
   } catch (error) {
     throw new TemplateExecError(error instanceof Error ? error.message : String(error));
   }
