@@ -141,7 +141,7 @@ async function memoryInUse(): Promise<number> {
 }
 
 if (isMainThread) {
-  const worker = new Worker(new URL(import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 6 } });
+  const worker = new Worker(new URL(import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 3 } });
   worker.on('message', async (message) => {
     if (message.event !== 'serving') process.stdout.write(`${JSON.stringify(message)}\n`);
     else {

@@ -18,6 +18,8 @@ const isFirst = Atomics.load(i32, I32.agentRestarts) === 0;
 /** How long a program that begins has the CPU to itself, and how often it is looked whether it has begun with its work, ms. */
 const HEAD_START_MS = 400;
 const LOOK_MS = 20;
+/** How long after all is loaded what loading took is given back, ms: the first jobs have the CPU to themselves. */
+const GIVE_BACK_MS = 500;
 
 /** Memory of the other threads, by thread id. */
 const threads = new Map<number, Inbox>();
@@ -32,6 +34,7 @@ try {
   main.announce('watching');
   await pipeline.connect();
   main.announce('exporting');
+  setTimeout(() => pipeline.giveBackMemory(), GIVE_BACK_MS).unref();
 } catch (error) {
   // Only at the start is it the user's mistake, who is told by the end of the process; later a file that is mended may do.
   const isMistake = isFirst && error instanceof TaskwardenError;

@@ -56,7 +56,7 @@ export class AgentThread {
       env: { ...env, NODE_OPTIONS: '' },
       stdin: false,
       // A small young generation: the agent's garbage must not weigh on the host's memory.
-      resourceLimits: { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: maxHeapMb },
+      resourceLimits: { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: maxHeapMb },
       trackUnmanagedFds: false,
     });
     worker.unref();

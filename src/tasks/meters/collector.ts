@@ -1,7 +1,7 @@
 import v8 from 'node:v8';
-import vm from 'node:vm';
 import { oldUsed } from '../../bridge/heap-figures.ts';
 import type { Collection } from '../../bridge/protocol.ts';
+import { exposeGc, type Gc } from '../../model/gc.ts';
 
 /** The host's may be another one later. */
 const { parse } = JSON;
@@ -18,8 +18,6 @@ const RETRY_SHARE = 0.1;
 const RETRY_MS = { least: 1000, most: 30_000 };
 /** How long a profiler is on at most; it writes of each scavenge. */
 const WATCHED_MS = 1000;
-
-type Gc = (options: { type: 'minor' | 'major' }) => void;
 
 /** Full collections of this thread's heap, on demand. */
 export class Collector {
@@ -146,12 +144,4 @@ export class Collector {
     this.#gc ??= exposeGc();
     return this.#gc;
   }
-}
-
-/** `gc` is handed to contexts made after the flag is set; the process's own globals stay as they are. */
-function exposeGc(): Gc {
-  v8.setFlagsFromString('--expose-gc');
-  const gc = vm.runInNewContext('gc') as Gc;
-  v8.setFlagsFromString('--no-expose-gc');
-  return gc;
 }
