@@ -151,14 +151,12 @@ export class Pipeline {
    * @throws TaskwardenError for a rule file that cannot be used
    */
   async load(): Promise<void> {
-    const [{ Alerting }, { openRuleSources }, { openRuleState }, { createHostCollector }] = await Promise.all(
-      [
-        import('./alerting.ts'),
-        import('./rule-sources.ts'),
-        import('./open-state.ts'),
-        import('../host/collector.ts'),
-      ],
-    );
+    const [{ Alerting }, { openRuleState }, { createHostCollector }] = await Promise.all([
+      import('./alerting.ts'),
+      import('./open-state.ts'),
+      import('../host/collector.ts'),
+    ]);
+    const { openRuleSources } = await import('./rule-sources.ts');
     await this.#openActions();
     const { step } = this.#config.store;
     this.#alerting = new Alerting({
@@ -221,7 +219,7 @@ export class Pipeline {
     this.#guard('recorder', () => this.#recorder?.settled(monotonicMs()));
   }
 
-  /** Of garbage that loading leaves in pages half full V8 gives nothing back to the system unless it is the last resort. */
+  /** Loading leaves pages half full of garbage, which V8 keeps for as long as it is not told that nothing else is left. */
   giveBackMemory(): void {
     this.#guard('memory', () => exposeGc()({ type: 'major', flavor: 'last-resort' }));
   }

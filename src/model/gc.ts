@@ -7,13 +7,18 @@ export type Gc = (options: { type: 'minor' | 'major'; flavor?: 'last-resort' }) 
 /** Flags are the process's: another thread that does the same may take it away in between, which is not likely twice. */
 const TRIES = 5;
 
-/** `gc` is handed to contexts made after the flag is set; the process's own globals stay as they are. */
+/** `gc` is handed to contexts made while the flag is set; the process's own globals, and a flag of the user's, stay as they are. */
 export function exposeGc(): Gc {
-  for (let tries = 0; tries < TRIES; tries++) {
+  let gc = gcOfNewContext();
+  for (let tries = 0; gc === undefined && tries < TRIES; tries++) {
     v8.setFlagsFromString('--expose-gc');
-    const gc = vm.runInNewContext('globalThis.gc') as Gc | undefined;
+    gc = gcOfNewContext();
     v8.setFlagsFromString('--no-expose-gc');
-    if (gc !== undefined) return gc;
   }
-  throw new Error('V8 does not hand out its gc');
+  if (gc === undefined) throw new Error('V8 does not hand out its gc');
+  return gc;
+}
+
+function gcOfNewContext(): Gc | undefined {
+  return vm.runInNewContext('globalThis.gc');
 }
