@@ -1,4 +1,4 @@
-import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
+import { type ActiveRun, MAIN_THREAD, type RunRecord } from '../bridge/inbox.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import type { RunReference } from '../model/alert.ts';
 import type { Labels } from '../model/labels.ts';
@@ -41,8 +41,10 @@ export class Evidence {
     const active = this.#active()
       .filter((run) => matches(run.task))
       .sort((a, b) => b.ageMs - a.ageMs);
+    const holder = this.#holder;
     const at = active.findIndex(
-      (run) => run.slot === this.#holder?.slot && run.generation === this.#holder.generation,
+      ({ thread, slot, generation }) =>
+        thread === holder?.thread && slot === holder.slot && generation === holder.generation,
     );
     if (at > 0) active.unshift(...active.splice(at, 1));
     const finished =
@@ -52,9 +54,9 @@ export class Evidence {
     finished.sort((a, b) => b.startEpochMs + b.durationMs - (a.startEpochMs + a.durationMs));
     return [
       ...active.map((run) => {
-        const { slot, generation, onMain } = run;
+        const { thread, slot, generation } = run;
         const reference = referenceOf(run, run.ageMs, true);
-        return onMain ? { ...reference, place: { slot, generation } } : reference;
+        return thread === MAIN_THREAD ? { ...reference, place: { slot, generation } } : reference;
       }),
       ...finished.map((run) => referenceOf(run, run.durationMs, false)),
     ].slice(0, MAX_RUNS);

@@ -1,5 +1,5 @@
 import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
-import type { CpuQuality, TaskKey } from '../bridge/protocol.ts';
+import { type CpuQuality, SLOT_COUNT, type TaskKey } from '../bridge/protocol.ts';
 import type { Labels } from '../model/labels.ts';
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import { type HistogramPoint, type NumberPoint, observe, type Registry } from '../store/registry.ts';
@@ -28,12 +28,20 @@ interface TaskSeries {
   payload: HistogramPoint;
   /** Finished runs. */
   completed: number;
-  /** What was counted of runs that are still in flight, by their slot. */
+  /** What was counted of runs that are still in flight, by {@link placeOf}. */
   counted: Map<number, Counted>;
+}
+
+/** Where a run is while it is in flight; a slot of -1 is none. */
+interface Place {
+  thread: number;
+  slot: number;
+  generation: number;
 }
 
 /** Usage of a run that is counted already. */
 interface Counted extends Used {
+  thread: number;
   generation: number;
 }
 
@@ -102,7 +110,7 @@ export class Ingest {
     const counted = this.#countedOf(series, run);
     if (!run.cpuSampled) this.#useCpu(series, run.cpuMs - counted.cpuMs, run.cpuQuality);
     useNetwork(series, run, counted);
-    if (series.counted.size > 0) series.counted.delete(run.slot);
+    if (series.counted.size > 0) series.counted.delete(placeOf(run));
     if (run.payloadBytes !== undefined) observe(series.payload, PAYLOAD, run.payloadBytes);
     series.completed++;
     this.#finished++;
@@ -111,19 +119,25 @@ export class Ingest {
   /** Counts what runs in flight have used so far, so that one that never ends is seen. */
   active(runs: readonly ActiveRun[]): void {
     for (const run of runs) {
-      const { generation, cpuMs, requests, bytesIn, bytesOut } = run;
+      const { thread, generation, cpuMs, requests, bytesIn, bytesOut } = run;
       if (cpuMs === 0 && requests === 0) continue;
       const series = this.#of(run.task);
       // A run in flight has figures only while its metering is exact: the sync mode's come at its end.
       const counted = this.#countedOf(series, run);
       this.#useCpu(series, cpuMs - counted.cpuMs, 'exact');
       useNetwork(series, run, counted);
-      series.counted.set(run.slot, { generation, cpuMs, requests, bytesIn, bytesOut });
+      series.counted.set(placeOf(run), { thread, generation, cpuMs, requests, bytesIn, bytesOut });
     }
   }
 
-  #countedOf(series: TaskSeries, run: { slot: number; generation: number }): Used {
-    const counted = series.counted.get(run.slot);
+  /** A thread has ended: its runs in flight have used what is counted, and no more. */
+  ended(thread: number): void {
+    for (const { counted } of this.#series.values())
+      for (const [place, run] of counted) if (run.thread === thread) counted.delete(place);
+  }
+
+  #countedOf(series: TaskSeries, run: Place): Used {
+    const counted = series.counted.get(placeOf(run));
     return counted?.generation === run.generation ? counted : NOTHING;
   }
 
@@ -194,6 +208,11 @@ export class Ingest {
     }
     return point;
   }
+}
+
+/** One number for a slot of a thread. */
+function placeOf({ thread, slot }: Place): number {
+  return slot < 0 ? slot : thread * SLOT_COUNT + slot;
 }
 
 /** Adds what a run has used, but for what was counted of it before. */

@@ -143,7 +143,11 @@ export class Intake {
       breaker: (row) => guard('ingest', () => countBreaker(registry, row)),
       traffic: (task, server, row) => guard('ingest', () => this.#dependencies.add(task, server, row)),
       tally: (from, task, name, delta) => guard('ingest', () => this.#habits.tally(from, task, name, delta)),
-      ended: (from) => guard('ingest', () => this.#habits.ended(from)),
+      ended: (from) =>
+        guard('ingest', () => {
+          this.#ingest.ended(from.thread);
+          this.#habits.ended(from);
+        }),
       span: (span) => guard('export', () => outlet.send((to) => to.span(span as SpanData))),
       queue: (seen) => guard('queues', () => onQueue(seen as SeenQueue)),
       collection: (collection) =>

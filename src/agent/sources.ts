@@ -1,4 +1,4 @@
-import { type ActiveRun, Inbox, type InboxHandlers } from '../bridge/inbox.ts';
+import { type ActiveRun, Inbox, type InboxHandlers, MAIN_THREAD } from '../bridge/inbox.ts';
 import { isQuiet } from '../bridge/pace.ts';
 import type { Offer, TallyName, TaskKey, Told } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
@@ -28,6 +28,7 @@ export class Sources {
   /** One object for a task, whichever thread it comes from: it is what the other parts know a task by. */
   readonly #tasks = new Map<string, TaskKey>();
   #all: Source[] = [];
+  #nextThread = MAIN_THREAD;
 
   constructor(
     registry: Registry,
@@ -40,7 +41,7 @@ export class Sources {
   }
 
   add({ buffer, clockOffset, told }: Offer): Source {
-    const inbox = new Inbox(buffer, clockOffset, told);
+    const inbox = new Inbox(buffer, clockOffset, this.#nextThread++, told);
     const vitals = new Vitals(inbox, this.#registry, this.#all.length === 0);
     const source = { inbox, vitals, watchdog: this.#watch(inbox) };
     this.#all.push(source);
@@ -73,16 +74,12 @@ export class Sources {
   }
 
   active(): ActiveRun[] {
-    return this.#all.flatMap(({ inbox }, at) => {
-      if (inbox.closed) return [];
-      const runs = inbox.active();
-      if (at === 0) for (const run of runs) run.onMain = true;
-      return runs;
-    });
+    return this.#all.flatMap(({ inbox }) => (inbox.closed ? [] : inbox.active()));
   }
 
-  *tasks(): Generator<TaskKey> {
-    for (const { inbox } of this.#all) yield* inbox.tasks;
+  /** All that there have been, of threads that have ended as well. */
+  tasks(): Iterable<TaskKey> {
+    return this.#tasks.values();
   }
 
   /** Reads all records that are there, and lets go of threads that have ended. */

@@ -1,5 +1,5 @@
 import { LearntDurations } from '../attribution/learnt.ts';
-import type { ActiveRun, RunRecord } from '../bridge/inbox.ts';
+import { type ActiveRun, MAIN_THREAD, type RunRecord } from '../bridge/inbox.ts';
 import type { TaskKey } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskAttributes } from './ingest.ts';
@@ -78,7 +78,7 @@ export class Timeouts {
     if (run.lockMs > 0) {
       known.locked = true;
       // A run that began during the block has a lock of its own; of others the last renewal was before it.
-      if (run.onMain && Math.min(lagMs, run.ageMs) > run.lockMs) at.expired++;
+      if (run.thread === MAIN_THREAD && Math.min(lagMs, run.ageMs) > run.lockMs) at.expired++;
     }
   }
 

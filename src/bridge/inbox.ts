@@ -29,8 +29,13 @@ import {
 } from './protocol.ts';
 import { isHandle } from './told.ts';
 
+/** {@link Inbox.thread} of the main thread. */
+export const MAIN_THREAD = 0;
+
 /** A finished run as the agent reads it; unknown figures are undefined. */
 export interface RunRecord {
+  /** See {@link Inbox.thread}; each has slots of its own. */
+  thread: number;
   slot: number;
   generation: number;
   task: TaskKey;
@@ -58,6 +63,8 @@ export interface RunRecord {
 
 /** A run in flight. */
 export interface ActiveRun {
+  /** See {@link Inbox.thread}; each has slots of its own. */
+  thread: number;
   slot: number;
   generation: number;
   task: TaskKey;
@@ -75,8 +82,6 @@ export interface ActiveRun {
   /** What its library sets, ms; 0 for none. */
   timeoutMs: number;
   lockMs: number;
-  /** Whether it runs in the main thread; false where that is not known. */
-  onMain: boolean;
 }
 
 export interface InboxHandlers {
@@ -103,6 +108,8 @@ const UNKNOWN_TASK: TaskKey = { framework: 'unknown', queue: 'unknown', task: 'u
 /** The agent's end of the shared memory of one thread. */
 export class Inbox {
   readonly shared: Shared;
+  /** Number of the thread that writes, of which no other has the same in the life of an agent. */
+  readonly thread: number;
   readonly tasks: TaskKey[] = [];
   readonly #servers: ServerKey[] = [];
   readonly #clockOffset: number;
@@ -113,8 +120,9 @@ export class Inbox {
    * @param clockOffset monotonicMs() - performance.now() of the thread that writes
    * @param told what a former agent may have read
    */
-  constructor(buffer: SharedArrayBuffer, clockOffset: number, told?: Told) {
+  constructor(buffer: SharedArrayBuffer, clockOffset: number, thread: number = MAIN_THREAD, told?: Told) {
     this.shared = openShared(buffer);
+    this.thread = thread;
     this.#clockOffset = clockOffset;
     if (told === undefined) return;
     this.tasks.push(...told.tasks);
@@ -229,6 +237,7 @@ export class Inbox {
     const extraEnd = extraAt + i32[word + (RUN.extraLength >> 2)]!;
     const trace = traceLength === 0 ? '' : bytes.toString('latin1', at + RUN.text, idAt);
     return {
+      thread: this.thread,
       slot: i32[word + (RUN.slot >> 2)]!,
       generation: i32[word + (RUN.generation >> 2)]!,
       task: this.tasks[taskId] ?? UNKNOWN_TASK,
@@ -293,6 +302,7 @@ export class Inbox {
     const traceLength = i32[(at + SLOT.traceLength) >> 2]!;
     const trace = bytes.toString('latin1', at + SLOT.trace, at + SLOT.trace + traceLength);
     const run: ActiveRun = {
+      thread: this.thread,
       slot,
       generation,
       task: this.tasks[taskId] ?? UNKNOWN_TASK,
@@ -308,7 +318,6 @@ export class Inbox {
       bytesOut: f64[(at + SLOT.bytesOut) >> 3]!,
       timeoutMs: i32[(at + SLOT.timeoutMs) >> 2]!,
       lockMs: i32[(at + SLOT.lockMs) >> 2]!,
-      onMain: false,
     };
     return Atomics.load(i32, at >> 2) === generation ? run : undefined;
   }

@@ -40,6 +40,12 @@ test('the run that blocks the loop comes first, while it does, and not its succe
   const { evidence, ids } = setup(inFlight({ jobId: 'older', ageMs: 5000 }), holder);
   evidence.blockedBy(holder);
   assert.deepEqual(ids(OF_MAIL), ['holder', 'older']);
+  for (const other of [{ generation: 7 }, { thread: 1 }]) {
+    evidence.blockedBy({ ...holder, ...other });
+    assert.deepEqual(ids(OF_MAIL), ['older', 'holder']);
+  }
+  evidence.blockedBy(holder);
+  assert.deepEqual(ids(OF_MAIL), ['holder', 'older']);
   evidence.blockedBy({ ...holder, generation: 7 });
   assert.deepEqual(ids(OF_MAIL), ['older', 'holder']);
   evidence.blockedBy(undefined);

@@ -1,5 +1,5 @@
 import { taskAttributes } from '../../src/agent/ingest.ts';
-import { type ActiveRun, Inbox, type RunRecord } from '../../src/bridge/inbox.ts';
+import { type ActiveRun, Inbox, MAIN_THREAD, type RunRecord } from '../../src/bridge/inbox.ts';
 import { type FinishedRun, Outbox } from '../../src/bridge/outbox.ts';
 import { createShared, type Shared, type TaskKey } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
@@ -59,6 +59,7 @@ export function taskValue(
 
 export function record(over: Partial<RunRecord> = {}): RunRecord {
   return {
+    thread: MAIN_THREAD,
     slot: 3,
     generation: 5,
     task: MAIL,
@@ -87,6 +88,7 @@ export function record(over: Partial<RunRecord> = {}): RunRecord {
 
 export function inFlight(over: Partial<ActiveRun> = {}): ActiveRun {
   return {
+    thread: MAIN_THREAD,
     slot: 3,
     generation: 5,
     task: MAIL,
@@ -102,7 +104,6 @@ export function inFlight(over: Partial<ActiveRun> = {}): ActiveRun {
     bytesOut: 0,
     timeoutMs: 0,
     lockMs: 0,
-    onMain: true,
     ...over,
   };
 }

@@ -97,6 +97,46 @@ test('a thread that ended is read to the end, then let go; the main thread stays
   assert.equal(sources.all[0]?.inbox.shared.buffer, a.shared.buffer);
 });
 
+test('runs of two threads in slots of one number use what each of them uses', () => {
+  const { sources, ingest, registry, add } = setup({ ended: (from) => ingest.ended(from.thread) });
+  const [a, b, c] = [add(), add(), add()];
+  const use = ({ outbox }: Ends, slot: number, cpuMs: number): void =>
+    outbox.usage(slot, { cpuMs, requests: cpuMs, bytesIn: 0, bytesOut: 0 });
+  const slots = [a, b, c].map((ends) => ends.begin());
+  assert.equal(new Set(slots).size, 1);
+  sources.drain();
+  for (const ms of [1000, 2000, 3000]) {
+    for (const [at, ends] of [a, b, c].entries()) use(ends, slots[at]!, ms + at);
+    ingest.active(sources.active());
+  }
+  assert.equal(taskValue(registry, 'task.network.requests'), 9003);
+  Atomics.store(c.shared.i32, I32.state, STATE.closed);
+  a.finish(slots[0]!, { cpuMs: 4000, requests: 4000 });
+  b.finish(slots[1]!, { cpuMs: 4001, requests: 4001 });
+  sources.drain();
+  ingest.active(sources.active());
+  assert.equal(taskValue(registry, 'task.network.requests'), 4000 + 4001 + 3002);
+  assert.equal(
+    taskValue(registry, 'task.cpu.time', MAIL, { 'task.cpu.quality': 'exact' })?.toFixed(3),
+    '11.003',
+  );
+});
+
+test('a thread that ends has no run in flight any more', () => {
+  const { sources, registry, add } = setup();
+  add();
+  const { begin, shared } = add();
+  begin();
+  sources.drain();
+  gaugeActive(registry, sources.tasks(), sources.active());
+  assert.equal(taskValue(registry, 'task.active'), 1);
+  Atomics.store(shared.i32, I32.state, STATE.closed);
+  sources.drain();
+  gaugeActive(registry, sources.tasks(), sources.active());
+  assert.equal(taskValue(registry, 'task.active'), 0);
+  assert.equal(taskValue(registry, 'task.active.oldest'), 0);
+});
+
 test('all is quiet while no run is in flight and no heartbeat late', () => {
   const { sources, add } = setup();
   const { shared, begin, finish } = add();

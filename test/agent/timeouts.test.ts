@@ -85,6 +85,6 @@ test('a lock has run out when the loop was blocked for longer than it lasts, and
   const run = { ageMs: 40_000, lockMs: 30_000 };
   assert.equal(now([run], 29_000).expired, 0);
   assert.equal(now([run, { ...run, ageMs: 20_000 }, { ageMs: 40_000 }], 31_000).expired, 1);
-  assert.equal(now([{ ...run, onMain: false }], 31_000).expired, 0);
+  assert.equal(now([{ ...run, thread: 1 }], 31_000).expired, 0);
   assert.equal(now([], 0).expired, 0);
 });

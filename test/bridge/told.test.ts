@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Inbox } from '../../src/bridge/inbox.ts';
+import { Inbox, MAIN_THREAD } from '../../src/bridge/inbox.ts';
 import { Outbox } from '../../src/bridge/outbox.ts';
 import { createShared, type Told } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
@@ -73,7 +73,7 @@ test('an agent that takes over knows names and states, and reads on where the fo
     told.breakers.map(({ states, calls, openings }) => [states, calls, openings]),
     [[[0, 1, 0], [0, 0, 0, 0, 0], 0]],
   );
-  const next = new Inbox(buffer, offset, told);
+  const next = new Inbox(buffer, offset, MAIN_THREAD, told);
   // Written after the new one was told.
   outbox.tally([
     [resize, 'socket', -3],
@@ -102,7 +102,7 @@ test('a ring whose position has wrapped is read on all the same', () => {
   const outbox = new Outbox(new Inbox(buffer, 0).shared, 10);
   const task = outbox.taskId('test', 'q', 'long enough to go beyond the end of the ring')!;
   outbox.tally([[task, 'socket', 1]]);
-  const next = new Inbox(buffer, 0, outbox.told());
+  const next = new Inbox(buffer, 0, MAIN_THREAD, outbox.told());
   outbox.tally([[task, 'socket', 5]]);
   assert.deepEqual(read(next).tallies, [['long enough to go beyond the end of the ring', 'socket', 5]]);
 });

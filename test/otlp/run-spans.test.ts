@@ -12,6 +12,7 @@ import type { ReceivedSpan } from '../helpers/otlp-items.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 
 const BASE: RunRecord = {
+  thread: 0,
   slot: 1,
   generation: 1,
   task: { framework: 'bullmq', queue: 'mail', task: 'send' },
