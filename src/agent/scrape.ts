@@ -9,6 +9,7 @@ const RETRY_ROUNDS = 12;
 /** Ids of the store's series that come from one point of the registry. */
 interface Scraped {
   ids: number[];
+  /** Round in which the point was there last. */
   seen: number;
 }
 
@@ -39,6 +40,8 @@ export class Scraper {
       const { kind, unit, buckets = [] } = metric.definition;
       const name = prometheusName(metric.name, unit, kind);
       for (const point of metric.points.values()) {
+        // Unknown is not a value: the series ends, as for a reader of OTLP.
+        if ('value' in point && Number.isNaN(point.value)) continue;
         const scraped = this.#scraped(point, name, buckets);
         scraped.seen = this.#round;
         const values = 'counts' in point ? histogramValues(point) : [point.value];
@@ -72,11 +75,16 @@ export class Scraper {
   }
 
   #endVanished(): void {
+    const vanished: Scraped[] = [];
     for (const [point, scraped] of this.#points) {
       if (scraped.seen === this.#round) continue;
-      for (const id of scraped.ids) this.#store.markStale(id);
+      vanished.push(scraped);
       this.#points.delete(point);
     }
+    if (vanished.length === 0) return;
+    // What was removed and set again is another point of the same series.
+    const alive = new Set([...this.#points.values()].flatMap(({ ids }) => ids));
+    for (const { ids } of vanished) for (const id of ids) if (!alive.has(id)) this.#store.markStale(id);
   }
 
   #labels(attributes: Labels): Labels {

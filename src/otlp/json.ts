@@ -3,6 +3,8 @@ import {
   JsonMetricsSerializer,
   JsonTraceSerializer,
 } from '@opentelemetry/otlp-transformer';
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import type { MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { type AnyResponse, type Encoder, readPartialSuccess } from './encoder.ts';
 import { vanishedJson } from './vanished.ts';
 
@@ -13,9 +15,9 @@ const NOTHING = new Uint8Array();
 export const jsonEncoder: Encoder = {
   contentType: 'application/json',
   spans: (spans) => JsonTraceSerializer.serializeRequest(spans) ?? NOTHING,
-  logs: (records) => JsonLogsSerializer.serializeRequest(records) ?? NOTHING,
+  logs: (records) => JsonLogsSerializer.serializeRequest(records.map(spelledLog)) ?? NOTHING,
   metrics(snapshot, metrics, resource) {
-    const body = JsonMetricsSerializer.serializeRequest(metrics) ?? NOTHING;
+    const body = JsonMetricsSerializer.serializeRequest(spelledMetrics(metrics)) ?? NOTHING;
     if (snapshot.vanished.length === 0) return body;
     const request = JSON.parse(Buffer.from(body).toString()) as { resourceMetrics: object[] };
     request.resourceMetrics.push(vanishedJson(snapshot, resource, metrics.scopeMetrics[0]!.scope));
@@ -24,3 +26,28 @@ export const jsonEncoder: Encoder = {
   partialSuccess: (signal, response) =>
     readPartialSuccess(SERIALIZERS[signal].deserializeResponse(response) as AnyResponse),
 };
+
+/**
+ * JSON has no number that is not finite: it says null, for which a receiver refuses the whole request. Such numbers are the texts that
+ * protobuf's JSON form has for them ("NaN", "Infinity", "-Infinity"), as are JavaScript's.
+ */
+function spelled<T>(value: T): T {
+  return typeof value === 'number' && !Number.isFinite(value) ? (String(value) as T) : value;
+}
+
+function spelledLog(record: ReadableLogRecord): ReadableLogRecord {
+  const attributes = Object.entries(record.attributes).map(([key, value]) => [key, spelled(value)]);
+  return { ...record, attributes: Object.fromEntries(attributes) };
+}
+
+function spelledMetrics({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics {
+  const metric = (data: MetricData): MetricData =>
+    ({
+      ...data,
+      dataPoints: data.dataPoints.map((point) => ({ ...point, value: spelled(point.value) })),
+    }) as MetricData;
+  return {
+    resource,
+    scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({ scope, metrics: metrics.map(metric) })),
+  };
+}

@@ -71,6 +71,31 @@ test('what the registry no longer has ends at once, and may come back', () => {
   assert.equal(query('task_memory_retained_bytes', T0 + 2000)[0]?.value, 20);
 });
 
+test('what is removed and set again between two scrapes goes on', () => {
+  const { registry, scraper, query } = setup();
+  const poison = { 'task.name': 'send' };
+  registry.set('task.poison.deaths', poison, 3);
+  scraper.scrape(T0);
+  registry.remove('task.poison.deaths', poison);
+  registry.set('task.poison.deaths', poison, 4);
+  scraper.scrape(T0 + 1000, ['task.poison.deaths']);
+  scraper.scrape(T0 + 2000);
+  for (const ms of [1000, 2000]) assert.equal(query('task_poison_deaths', T0 + ms)[0]?.value, 4);
+});
+
+test('what is not known has no sample', () => {
+  const { registry, scraper, query } = setup();
+  registry.set('process.uptime', {}, Number.NaN);
+  scraper.scrape(T0);
+  assert.deepEqual(query('process_uptime_seconds', T0), []);
+  registry.set('process.uptime', {}, 7);
+  scraper.scrape(T0 + 1000);
+  assert.equal(query('process_uptime_seconds', T0 + 1000)[0]?.value, 7);
+  registry.set('process.uptime', {}, Number.NaN);
+  scraper.scrape(T0 + 2000);
+  assert.deepEqual(query('process_uptime_seconds', T0 + 2000), []);
+});
+
 test('a time that is not later than the last is left out', () => {
   const { registry, scraper, store, query } = setup();
   registry.set('task.active', { 'task.name': 'send' }, 1);

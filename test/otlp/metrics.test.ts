@@ -28,6 +28,15 @@ function points(snapshot: MetricsSnapshot): ReceivedPoint[] {
   return binary as ReceivedPoint[];
 }
 
+test('an infinite value arrives in both forms', () => {
+  const { registry, reader } = registryAndReader();
+  registry.set('process.uptime', {}, Number.POSITIVE_INFINITY);
+  assert.deepEqual(
+    points(reader.read(START + 1000)).map(({ value, valueType }) => [value, valueType]),
+    [[Number.POSITIVE_INFINITY, 'double']],
+  );
+});
+
 test('counters, up-down counters and gauges', () => {
   const { registry, reader } = registryAndReader();
   registry.add('task.runs', { 'task.name': 'a' }, 2);
