@@ -3,6 +3,9 @@ import { constants } from 'node:os';
 /** Signals that end a process by default and by which workers are stopped. Node.js gives them their default effect at its start, even under nohup. */
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
+/** The first process of a container lives on when there is no listener to a signal: Linux knows no default effect for it. */
+const FIRST_PID = 1;
+
 /** How the process ends; `code` is its exit code, or the number of the signal. */
 export interface ProcessEnd {
   readonly kind: 'exit' | 'exception' | 'signal';
@@ -35,22 +38,36 @@ export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
     thrown = process.listenerCount('uncaughtException') === 0;
   };
   const onSignal = (signal: NodeJS.Signals): void => {
+    const isHosts = process.listenerCount(signal) - 1 > signalExitListeners();
     // With a listener of the host's, the host decides what the signal does; its exit comes by 'exit'.
-    if (process.listenerCount(signal) > 1) {
-      if (signal === 'SIGHUP') hangUp?.();
+    if (isHosts || process.pid === FIRST_PID) {
+      if (signal === 'SIGHUP' && isHosts) hangUp?.();
       else stopping?.(constants.signals[signal]);
       return;
     }
     once({ kind: 'signal', code: constants.signals[signal] });
     process.off(signal, onSignal);
-    process.kill(process.pid, signal);
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
   process.on('exit', onExit);
   process.on('uncaughtExceptionMonitor', onException);
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  // First in the row, so that a listener that the host has set for one signal alone is still there to be counted.
+  for (const signal of SIGNALS) process.prependListener(signal, onSignal);
   return () => {
     process.off('exit', onExit);
     process.off('uncaughtExceptionMonitor', onException);
     for (const signal of SIGNALS) process.off(signal, onSignal);
   };
+}
+
+/**
+ * Listeners to each signal of the package `signal-exit`, which many packages bring: it ends the process itself once its listeners are the
+ * only ones (its versions before 4 keep their count elsewhere).
+ */
+function signalExitListeners(): number {
+  const emitters = [
+    Reflect.get(globalThis, Symbol.for('signal-exit emitter')),
+    Reflect.get(process, '__signal_exit_emitter__'),
+  ] as ({ count?: unknown } | undefined)[];
+  return emitters.reduce((sum, emitter) => sum + (Number(emitter?.count) || 0), 0);
 }
