@@ -260,13 +260,16 @@ export interface TaskOptions {
   /** What `messaging.system` says; default: `custom`. */
   framework?: string;
   /** Id of the job from the handler's arguments. */
-  jobId?: (...args: never[]) => string;
+  jobId?: (...args: never[]) => string | number;
 }
 
 /**
  * Makes a function a task: each call is a run with span, metrics and alerts, as the handlers of instrumented libraries are. The
- * result has the name, arity, `this`, return value and errors of the function.
+ * result has the name, arity, `this`, return value and errors of the function; for a plain promise, which ends the run, it gives another
+ * one that settles alike. Of a thenable that is no promise, such as the builder of a query, only the call is the run: an async function
+ * around it makes it whole.
  *
+ * @throws TypeError for arguments of another type, and for names that are empty
  * @example const resize = task('resize', async (image) => { … }, { queue: 'images' });
  */
 export function task<F extends (this: never, ...args: never[]) => unknown>(
@@ -275,7 +278,13 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
   options: TaskOptions = {},
 ): F {
   const { queue = name, framework = 'custom', jobId } = options;
-  const isAwaited = handler instanceof AsyncFunction;
+  for (const [what, text] of Object.entries({ name, 'options.queue': queue, 'options.framework': framework }))
+    if (typeof text !== 'string' || text === '')
+      throw new TypeError(`task: ${what} must be a text that is not empty`);
+  if (typeof handler !== 'function') throw new TypeError('task: handler must be a function');
+  if (jobId !== undefined && typeof jobId !== 'function')
+    throw new TypeError('task: options.jobId must be a function');
+  const isReplaceable = handler instanceof AsyncFunction;
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
     const call = (): unknown => (handler as unknown as (...all: unknown[]) => unknown).apply(this, args);
     const running = globals[RUNNING];
@@ -285,13 +294,14 @@ export function task<F extends (this: never, ...args: never[]) => unknown>(
         framework,
         queue,
         task: name,
-        jobId: jobId === undefined ? '' : (jobId as (...all: unknown[]) => string)(...args),
+        jobId: jobId === undefined ? '' : String((jobId as (...all: unknown[]) => unknown)(...args)),
         attempt: 1,
         waitMs: undefined,
         payloadBytes: undefined,
         carrier: undefined,
         ownSpan: false,
-        isAwaited,
+        isReplaceable,
+        isDirect: true,
       }),
       call,
     );

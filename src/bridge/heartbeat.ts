@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { writeHeapFigures } from './heap-figures.ts';
 import { beatPause } from './pace.ts';
@@ -32,6 +33,8 @@ export interface Heartbeat {
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { shared, intervalMs } = options;
   const { i32, f64 } = shared;
+  // A timer keeps the context that it is set in: that of whoever has begun the first run after a pause is none of its business.
+  const outside = AsyncLocalStorage.snapshot();
   let timer: NodeJS.Timeout | undefined;
   let beatenAt = performance.now();
   let expected = beatenAt;
@@ -44,7 +47,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     Atomics.add(i32, I32.beat, 1);
     expected = now + pauseMs;
     clearTimeout(timer);
-    timer = setTimeout(beat, pauseMs).unref();
+    timer = outside(setTimeout, beat, pauseMs).unref();
   }
 
   function beat(): void {

@@ -9,6 +9,7 @@ import {
   I32,
   KIND,
   MAX_ID_BYTES,
+  MAX_NAME,
   RING_BYTES,
   RUN,
   type RunExtra,
@@ -103,6 +104,10 @@ export class Outbox {
    * "other" of queue "other". Undefined while the agent cannot be told of the new number.
    */
   taskId(framework: string, queue: string, task: string): number | undefined {
+    return this.#taskId(cutName(framework), cutName(queue), cutName(task));
+  }
+
+  #taskId(framework: string, queue: string, task: string): number | undefined {
     const known = this.#known(framework, queue, task);
     if (known !== undefined) return known;
     if (this.#taskCount < this.#maxTasks) return this.#intern({ framework, queue, task });
@@ -126,13 +131,13 @@ export class Outbox {
     const id = this.#taskCount;
     if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
     this.#taskCount++;
-    this.#told.task(id, key);
-    this.#events?.named(id, key);
     const queues = this.#taskIds.get(key.framework) ?? new Map<string, Map<string, number>>();
     this.#taskIds.set(key.framework, queues);
     const tasks = queues.get(key.queue) ?? new Map<string, number>();
     queues.set(key.queue, tasks);
     tasks.set(key.task, id);
+    this.#told.task(id, key);
+    this.#events?.named(id, key);
     return id;
   }
 
@@ -200,7 +205,7 @@ export class Outbox {
   run(run: FinishedRun): void {
     const { i32, f64, bytes } = this.shared;
     const extra = run.extra === undefined ? '' : boundedJson(run.extra);
-    const most = RUN.text + run.trace.length + 3 * (run.jobId.length + extra.length);
+    const most = RUN.text + run.trace.length + MAX_ID_BYTES + 3 * extra.length;
     const at = this.#reserve(most);
     if (at < 0) return;
     let end = at + RUN.text;
@@ -332,6 +337,10 @@ export class Outbox {
     i32[(at >> 2) + 1] = kind;
     Atomics.store(i32, I32.ringHead, (i32[I32.ringHead]! + size) | 0);
   }
+}
+
+function cutName(name: string): string {
+  return name.length <= MAX_NAME ? name : name.slice(0, MAX_NAME);
 }
 
 function boundedJson(value: object): string {

@@ -139,6 +139,9 @@ export const SLOT = {
   bytes: 224,
 } as const;
 
+/** Characters of the name of a task, its queue or framework; the rest is cut. */
+export const MAX_NAME = 255;
+
 export const SLOT_COUNT = 1024;
 export const MAX_ID_BYTES: number = SLOT.bytes - SLOT.id;
 const TABLE_BYTES = SLOT.bytes * SLOT_COUNT;

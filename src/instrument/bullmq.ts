@@ -107,7 +107,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen, workers 
         jobScope: scopes.of(worker, () => [targetOf(worker.opts?.connection), worker.qualifiedName]),
         enqueuedMs: job.timestamp,
         lockMs: worker.opts.lockDuration,
-        isAwaited: true,
+        isReplaceable: true,
         cancel: workers && ((reason) => cancelJob(worker, job, reason)),
         isFailure,
       });
@@ -188,7 +188,7 @@ export function patchSandbox(exported: unknown, { tasks }: Host): () => void {
         ownSpan: false,
         job: typeof job === 'object' && job !== null ? job : undefined,
         enqueuedMs: json.timestamp,
-        isAwaited: true,
+        isReplaceable: true,
         isFailure,
       });
       // `start` reads the processor before it first awaits, so the wrapped one need not outlive this call.

@@ -1,7 +1,8 @@
-import type { Context, Span, Tracer, TracerProvider } from '@opentelemetry/api';
+import type { Context, Span, SpanContext, Tracer, TracerProvider } from '@opentelemetry/api';
 import type { RunExtra } from '../bridge/protocol.ts';
 import { type RunUsage, startAttributes, usageAttributes } from '../model/run-attributes.ts';
 import {
+  isValid,
   LeanContextManager,
   LeanPropagator,
   parseTraceparent,
@@ -238,46 +239,53 @@ class HostScope implements SpanScope {
   /** @param enter absent when the span is active already, @param end absent when another ends it */
   constructor(span: Span | undefined, enter: SpanScope['enter'], end: (() => void) | undefined) {
     const context = span?.spanContext();
-    this.trace = context === undefined ? '' : context.traceId + context.spanId;
+    this.trace = context !== undefined && isExported(context) ? context.traceId + context.spanId : '';
     this.#span = span;
     this.enter = enter;
     this.#end = end;
   }
 
   end(usage: RunUsage, failure: { error: unknown } | undefined): RunExtra | undefined {
-    this.#span?.setAttributes(usageAttributes(usage));
     const error = failure === undefined ? undefined : plainError(failure.error);
-    if (error !== undefined) {
-      this.#span?.setAttribute('error.type', error.type);
-      this.#span?.recordException(failure!.error instanceof Error ? failure!.error : error.message);
-      this.#span?.setStatus({ code: STATUS.ERROR, message: error.message });
+    try {
+      this.#span?.setAttributes(usageAttributes(usage));
+      if (error !== undefined) {
+        this.#span?.setAttribute('error.type', error.type);
+        this.#span?.recordException(failure!.error instanceof Error ? failure!.error : error.message);
+        this.#span?.setStatus({ code: STATUS.ERROR, message: error.message });
+      }
+    } finally {
+      this.#end?.();
     }
-    this.#end?.();
     return error === undefined ? undefined : { error };
   }
+}
+
+/** Whether somebody who follows the ids will find a span. */
+function isExported(context: SpanContext): boolean {
+  return isValid(context) && (context.traceFlags & 1) === 1;
 }
 
 function nonRecording(parent: RemoteParent): Span {
   return new LeanSpan({ ...parent, isRemote: true }, undefined);
 }
 
-/** Name, message and stack of whatever was thrown, with lengths bounded. */
-export function plainError(error: unknown): NonNullable<RunExtra['error']> {
-  const attributes = exceptionAttributes(error instanceof Error ? error : safeString(error));
-  const name = error instanceof Error ? error.name : '_OTHER';
-  const plain: NonNullable<RunExtra['error']> = {
-    type: name.slice(0, 128),
-    message: (attributes['exception.message'] ?? '').slice(0, 1024),
-  };
-  if (attributes['exception.stacktrace'] !== undefined)
-    plain.stack = attributes['exception.stacktrace'].slice(0, 4096);
-  return plain;
-}
-
-function safeString(value: unknown): string {
+/** Name, message and stack of whatever was thrown, with lengths bounded. Nothing about it need be what it seems: any part may throw. */
+function plainError(error: unknown): NonNullable<RunExtra['error']> {
   try {
-    return String(value);
+    const attributes = exceptionAttributes(error instanceof Error ? error : String(error));
+    const name = error instanceof Error ? String(error.name) : UNNAMED;
+    const plain: NonNullable<RunExtra['error']> = {
+      type: name.slice(0, 128),
+      message: (attributes['exception.message'] ?? '').slice(0, 1024),
+    };
+    if (attributes['exception.stacktrace'] !== undefined)
+      plain.stack = attributes['exception.stacktrace'].slice(0, 4096);
+    return plain;
   } catch {
-    return Object.prototype.toString.call(value);
+    return { type: UNNAMED, message: '' };
   }
 }
+
+/** The convention's own value of `error.type`. */
+const UNNAMED = '_OTHER';

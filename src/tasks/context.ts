@@ -29,8 +29,10 @@ export interface RunInfo {
   timeoutMs?: number | undefined;
   /** How long the job's lock lasts unless it is renewed, ms. */
   lockMs?: number | undefined;
-  /** Whether the caller waits for a promise, so that another one may take the place of the handler's. */
-  isAwaited?: boolean;
+  /** Whether what the handler gives back is a promise for which another one may stand. */
+  isReplaceable?: boolean;
+  /** Whether the application itself calls the handler, and may do anything with what it gives back, or nothing. */
+  isDirect?: boolean;
   /** Has the library abort the signal that it gave to the handler; false where it gave none. */
   cancel?: ((reason: Error) => boolean) | undefined;
   /** Whether what a handler threw means that it failed; left out, everything does. */
@@ -90,12 +92,14 @@ export class Run implements Cell, FinishedRun {
   readonly generation: number;
   readonly startMs: number;
   readonly meteringEpoch: number;
-  readonly scope: RunScope;
+  /** Undefined when it has ended. */
+  scope: RunScope | undefined;
   readonly trace: string;
   readonly exportSpan: boolean;
-  readonly isAwaited: boolean;
-  readonly #isFailure: ((error: unknown) => boolean) | undefined;
-  readonly #cancel: ((reason: Error) => boolean) | undefined;
+  readonly isReplaceable: boolean;
+  readonly isDirect: boolean;
+  #isFailure: ((error: unknown) => boolean) | undefined;
+  #cancel: ((reason: Error) => boolean) | undefined;
   #aborter: AbortController | undefined = undefined;
   /** Fails the run while its handler goes on, or never ends; undefined where nobody would learn of it. */
   reject: ((error: Error) => void) | undefined = undefined;
@@ -129,7 +133,8 @@ export class Run implements Cell, FinishedRun {
     this.attempt = info.attempt;
     this.waitMs = info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs);
     this.payloadBytes = info.payloadBytes ?? Number.NaN;
-    this.isAwaited = info.isAwaited === true;
+    this.isReplaceable = info.isReplaceable === true;
+    this.isDirect = info.isDirect === true;
     this.#isFailure = info.isFailure;
     this.#cancel = info.cancel;
     this.scope = scope;
@@ -154,6 +159,15 @@ export class Run implements Cell, FinishedRun {
     this.#aborter ??= new AbortController();
     this.#aborter.abort(reason);
     return this.#cancel?.(reason) === true || isHeard;
+  }
+
+  /** Lets go of what is the host's, at the end: a timer or a socket that outlives the run keeps the run. */
+  letGo(): void {
+    this.scope = undefined;
+    this.extra = undefined;
+    this.reject = undefined;
+    this.#isFailure = undefined;
+    this.#cancel = undefined;
   }
 
   /** Whether what was thrown means that the run failed. */

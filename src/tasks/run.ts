@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
+import { types } from 'node:util';
 import type { Outbox } from '../bridge/outbox.ts';
-import { I32 } from '../bridge/protocol.ts';
+import { I32, type RunExtra } from '../bridge/protocol.ts';
 import { type CurrentRun, type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
 import type { CpuMeter } from './meters/cpu.ts';
 import type { Duplicates } from './meters/duplicates.ts';
@@ -44,7 +45,7 @@ export class Tasks {
   run<T>(describe: () => RunInfo, call: () => T): T {
     const run = this.#open(describe);
     if (run === undefined) return call();
-    if (run.isAwaited && this.#options.guard === true)
+    if (run.isReplaceable && this.#options.guard === true)
       return this.#settle(run, this.#guarded(run, call) as T);
     let result: T;
     try {
@@ -170,18 +171,17 @@ export class Tasks {
   }
 
   readonly #enter = (run: Run, call: () => unknown): unknown => {
-    const { enter } = run.scope;
+    const enter = run.scope?.enter;
     const { cpu } = this.#options;
     return enter === undefined ? cpu.enter(run, call) : enter(() => cpu.enter(run, call));
   };
 
+  /** Closes the run when what its handler gave back is settled. @returns that, or what stands for it */
   #settle<T>(run: Run, result: T): T {
+    if (run.isDirect) return this.#settleDirect(run, result);
     if (result instanceof Promise) {
       // The caller gets the handler's own promise. Ours is a listener beside theirs, and comes first.
-      result.then(
-        () => this.#close(run, undefined),
-        (error: unknown) => this.#close(run, { error }),
-      );
+      this.#closeAfter(run, result);
       return result;
     }
     if (isThenable(result)) {
@@ -192,6 +192,41 @@ export class Tasks {
     }
     this.#close(run, undefined);
     return result;
+  }
+
+  /** A listener of ours would hide from Node.js that nobody listens, and a thenable that is asked may start work that nobody wants. */
+  #settleDirect<T>(run: Run, result: T): T {
+    if (isPlainPromise(result))
+      return result.then(
+        (value) => {
+          this.#close(run, undefined);
+          return value;
+        },
+        (error: unknown) => {
+          this.#close(run, { error });
+          throw error;
+        },
+      ) as T;
+    if (isPromise(result) && !isLazy(result)) this.#closeAfter(run, result);
+    else this.#close(run, undefined);
+    return result;
+  }
+
+  /** A fault of the host's tracer, or a hostile error, is not to take the run with it. */
+  #endScope(run: Run, failure: Failure | undefined): RunExtra | undefined {
+    try {
+      return run.scope?.end(run, failure);
+    } catch (error) {
+      this.#options.onError('run', error);
+      return undefined;
+    }
+  }
+
+  #closeAfter(run: Run, promise: Promise<unknown>): void {
+    promise.then(
+      () => this.#close(run, undefined),
+      (error: unknown) => this.#close(run, { error }),
+    );
   }
 
   #close(run: Run, thrown: Failure | undefined): void {
@@ -212,7 +247,7 @@ export class Tasks {
       run.cpuQuality = cpu.quality(run);
       run.cpuSampled = cpu.isSampled(run);
       if (run.handles !== undefined) run.openHandles = this.#options.handles?.ended(run) ?? 0;
-      run.extra = run.scope.end(run, failure);
+      run.extra = this.#endScope(run, failure);
       if (run.openHandles > 0) run.extra = { ...run.extra, openHandles: run.openHandles };
       if (run.failedRequests > 0) run.extra = { ...run.extra, failedRequests: run.failedRequests };
       if (run.duplicate !== undefined) run.extra = { ...run.extra, duplicate: run.duplicate };
@@ -220,6 +255,7 @@ export class Tasks {
     } catch (error) {
       onError('run', error);
     }
+    run.letGo();
   }
 }
 
@@ -250,6 +286,26 @@ export function agentFaultReporter(warn: (text: string) => void): (error: unknow
     const what = error instanceof Error ? error.stack : kind;
     warn(`fault in agent thread, which is started again, jobs are not affected: ${what}`);
   };
+}
+
+/** Of this realm or another; asks no proxy. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return types.isPromise(value);
+}
+
+/** A promise that has nothing of its own, so that another one is as good. */
+function isPlainPromise(value: unknown): value is Promise<unknown> {
+  return (
+    isPromise(value) &&
+    Object.getPrototypeOf(value) === Promise.prototype &&
+    // Symbols of the async hooks are there on Node.js 22.
+    Object.getOwnPropertyNames(value).length === 0
+  );
+}
+
+/** A subclass's promise with a `then` of its own, which may be what starts its work. */
+function isLazy(promise: Promise<unknown>): boolean {
+  return promise instanceof Promise && promise.then !== Promise.prototype.then;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

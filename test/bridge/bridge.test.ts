@@ -68,6 +68,7 @@ test('a run arrives as it was sent', () => {
   assert.deepEqual(tasks, [{ framework: 'bullmq', queue: 'mail', task: 'send' }]);
   assert.deepEqual(runs, [
     {
+      thread: 0,
       slot: 3,
       generation: 5,
       task: { framework: 'bullmq', queue: 'mail', task: 'send' },
@@ -309,4 +310,22 @@ test('lateness buckets cover 0.1 ms to minutes within 26 %', () => {
     assert.ok(bound >= ms * 0.999 && bound <= Math.max(0.1, ms * 1.26), `${ms} ms falls under ${bound}`);
   }
   assert.equal(lateBucket(1e12), 63);
+});
+
+test('names are cut, and a task is told once by whatever is left', () => {
+  const { outbox, drain, tasks } = pair();
+  const long = 'n'.repeat(20_000);
+  const id = outbox.taskId(long, long, long);
+  assert.equal(outbox.taskId(long, long, `${long}x`), id);
+  drain();
+  const cut = 'n'.repeat(255);
+  assert.deepEqual(tasks, [{ framework: cut, queue: cut, task: cut }]);
+});
+
+test('an id that is longer than the ring is cut, too', () => {
+  const { outbox, drain, runs, shared } = pair();
+  outbox.run(finished({ jobId: 'i'.repeat(RING_BYTES) }));
+  drain();
+  assert.equal(shared.i32[I32.droppedRing], 0);
+  assert.equal(runs[0]?.jobId, 'i'.repeat(112));
 });

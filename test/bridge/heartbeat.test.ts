@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type TestContext, test } from 'node:test';
 import { startHeartbeat } from '../../src/bridge/heartbeat.ts';
 import { F64, I32 } from '../../src/bridge/protocol.ts';
@@ -22,6 +23,21 @@ function setup(t: TestContext) {
   t.after(() => heartbeat.stop());
   return { ...ends, heartbeat, beats: () => shared.i32[I32.beat]!, pause: () => shared.f64[F64.pauseMs]! };
 }
+
+test('no beat belongs to whoever begins the first run after a pause', (t) => {
+  const storage = new AsyncLocalStorage<string>();
+  const { begin, beats } = setup(t);
+  const seen: (string | undefined)[] = [];
+  const timers = t.mock.method(globalThis, 'setTimeout', () => {
+    seen.push(storage.getStore());
+    return { unref: () => {} };
+  });
+  const before = beats();
+  storage.run('the caller', () => begin());
+  timers.mock.restore();
+  assert.equal(beats(), before + 1);
+  assert.deepEqual(seen, [undefined]);
+});
 
 test('beats are rarer while no run is in flight', (t) => {
   const { beats, pause } = setup(t);

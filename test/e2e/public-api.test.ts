@@ -71,3 +71,16 @@ test('without Taskwarden at work the same program gives the same results, and no
   assert.deepEqual(one, { id: 1 });
   assert.equal(sink.requests.length, 0);
 });
+
+test('a failure that nobody waits for ends the program as it would without Taskwarden', async () => {
+  const [preloaded, bare] = await Promise.all(
+    ['true', 'false'].map((enabled) =>
+      runProgram('dropped.ts', {
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, TASKWARDEN_ENABLED: enabled },
+      }),
+    ),
+  );
+  assert.equal(bare?.code, 1);
+  assert.equal(preloaded?.code, 1);
+  assert.match(preloaded!.stderr, /RangeError: nobody waits/);
+});

@@ -96,7 +96,7 @@ test('nothing is ended but the run whose code is running, and that only where so
 
 test('a guarded handler gives and throws what it would, and its run can be failed before', async () => {
   const { tasks, drain } = setup();
-  const guarded = <T>(call: () => T) => tasks.run(() => runInfo({ isAwaited: true }), call);
+  const guarded = <T>(call: () => T) => tasks.run(() => runInfo({ isReplaceable: true }), call);
   assert.equal(await guarded(async () => 5), 5);
   assert.equal(await guarded(() => 6), 6);
   await assert.rejects(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CURRENT, I32 } from '../../src/bridge/protocol.ts';
+import { type Run, runStorage } from '../../src/tasks/context.ts';
 import { Tally } from '../../src/tasks/tally.ts';
 import { EXACT, mainSide, runInfo } from '../helpers/main-side.ts';
 import { spin } from '../helpers/spin.ts';
@@ -72,6 +73,107 @@ test("a foreign thenable's work is started once", async () => {
   assert.equal(await tasks.run(runInfo, () => query), 'rows');
   assert.equal(started, 1);
   assert.equal(drain().length, 1);
+});
+
+test('what the application calls itself gives what it gives, as long as nobody else does anything with it', async () => {
+  const { tasks, drain } = mainSide();
+  const direct = <T>(call: () => T): T => tasks.run(() => runInfo({ isDirect: true }), call);
+  const error = new RangeError('no');
+  assert.equal(await direct(async () => 5), 5);
+  await assert.rejects(
+    direct(() => Promise.reject(error)),
+    (thrown) => thrown === error,
+  );
+  assert.deepEqual(
+    drain().map(({ failed }) => failed),
+    [false, true],
+  );
+
+  const child = Object.assign(Promise.resolve(1), { kill: () => true });
+  assert.equal(
+    direct(() => child),
+    child,
+    'a promise that has something of its own',
+  );
+  await child;
+  let asked = 0;
+  const query = {
+    where: () => query,
+    // biome-ignore lint/suspicious/noThenProperty: query builders are such objects
+    then: () => void asked++,
+  };
+  assert.equal(
+    direct(() => query),
+    query,
+  );
+  class Lazy extends Promise<number> {
+    // biome-ignore lint/suspicious/noThenProperty: so are promises that begin with their work when they are asked
+    override then(...args: Parameters<Promise<number>['then']>): never {
+      asked++;
+      return super.then(...args) as never;
+    }
+  }
+  const lazy = new Lazy(() => {});
+  assert.equal(
+    direct(() => lazy),
+    lazy,
+  );
+  const strict = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('no such field');
+      },
+    },
+  );
+  assert.equal(
+    direct(() => strict),
+    strict,
+  );
+  assert.equal(asked, 0);
+  assert.equal(drain().length, 6, 'each of them has ended');
+});
+
+test('an error that is hostile in every way is a failure all the same', async () => {
+  const { tasks, drain, faults } = mainSide();
+  const refuse = (): never => {
+    throw new Error('no');
+  };
+  const hostile = [
+    new Proxy({}, { get: refuse, getPrototypeOf: refuse }),
+    Object.defineProperty(new Error('x'), 'name', { get: refuse }),
+    Object.defineProperty(new Error('x'), 'message', { value: Symbol('y') }),
+    Object.defineProperty(new Error('x'), 'name', { value: 42 }),
+  ];
+  for (const thrown of hostile) {
+    const caught = await tasks.run(runInfo, () => Promise.reject(thrown)).catch((error: unknown) => [error]);
+    assert.ok(caught[0] === thrown);
+  }
+  assert.deepEqual(faults, []);
+  assert.deepEqual(
+    drain().map(({ failed, extra }) => [failed, extra?.error?.type]),
+    [
+      [true, '_OTHER'],
+      [true, '_OTHER'],
+      [true, '_OTHER'],
+      [true, '42'],
+    ],
+  );
+});
+
+test('what outlives a run keeps nothing of its job', async () => {
+  const { tasks } = mainSide();
+  const job = { id: 1 };
+  let run: Run | undefined;
+  await tasks.run(
+    () => runInfo({ cancel: () => job.id > 0 }),
+    async () => {
+      run = runStorage.getStore();
+      assert.equal(run?.abort(new Error('asked for')), true);
+    },
+  );
+  assert.equal(run?.scope, undefined);
+  assert.equal(run?.extra, undefined);
 });
 
 test('a run is in the table while it is in flight, and measured after it', async () => {

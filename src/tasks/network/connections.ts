@@ -45,8 +45,7 @@ export class Connections {
     connection.server = undefined;
     const run = runStorage.getStore();
     connection.creator = undefined;
-    // Whom it is connected to can be asked only for as long as it is, or again once it has been asked.
-    socket.once('connect', () => void socket.remotePort);
+    socket.off('connect', askPeer).once('connect', askPeer);
     if (run === undefined || run.ended || !this.#seeWriters()) return;
     connection.creator = run;
     this.#note(run, connection);
@@ -278,4 +277,9 @@ function yieldTo(
   if (writer === connection.creator) return;
   settle(connection);
   connection.creator = undefined;
+}
+
+/** Whom a socket is connected to can be asked only for as long as it is, or again once it has been asked. */
+function askPeer(this: Socket): void {
+  void this.remotePort;
 }
