@@ -1,4 +1,5 @@
 import v8 from 'node:v8';
+import { isMainThread, resourceLimits } from 'node:worker_threads';
 
 const MIB = 1024 * 1024;
 
@@ -17,6 +18,10 @@ export function oldSpaceLimit(options: readonly string[]): number {
 }
 
 function youngMib(options: readonly string[]): number {
+  // Of three semi-spaces, whose size is a power of two. (The limit of the old generation that stands beside it does not know of options.)
+  const { maxYoungGenerationSizeMb } = resourceLimits;
+  if (!isMainThread && maxYoungGenerationSizeMb !== undefined)
+    return 3 * 2 ** Math.ceil(Math.log2(maxYoungGenerationSizeMb / 3));
   const semiSpace = /--max[-_]semi[-_]space[-_]size[= ](\d+)/.exec(options.join(' '));
   if (semiSpace !== null) return 3 * Number(semiSpace[1]);
   const major = Number(process.versions.node.split('.')[0]);

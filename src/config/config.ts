@@ -150,13 +150,22 @@ function parse(kind: Kind, option: string, raw: unknown, place: TaskwardenErrorO
 
 function rejectUnknownVariables(env: Environment): void {
   let known: string[] | undefined;
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('TASKWARDEN_')) continue;
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('TASKWARDEN_') || isServiceLink(name, value)) continue;
     known ??= [...Object.keys(OPTIONS).map(variableOf), ...OTHER_VARIABLES];
     if (known.includes(name)) continue;
     const hint = suggestion(name, known) || `; known: ${known.join(', ')}`;
     throw new TaskwardenError('TASKWARDEN_CONFIG', `unknown environment variable ${name}${hint}`);
   }
+}
+
+/**
+ * Kubernetes tells every pod of a namespace of each service there: of one named `taskwarden-watch` by TASKWARDEN_WATCH_SERVICE_HOST,
+ * TASKWARDEN_WATCH_PORT=tcp://10.0.0.11:9464 and the like (source: its documentation, "Accessing the Service", environment variables).
+ */
+function isServiceLink(name: string, value: string | undefined): boolean {
+  if (/_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
+  return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value ?? '');
 }
 
 /** OTEL_LOG_LEVEL holds for Taskwarden too, unless its own option is set. */

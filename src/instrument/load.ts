@@ -71,16 +71,20 @@ export function watchModules(options: LoadOptions): {
     return undefined;
   }
 
-  const amend: Amend = (url, source, format) => {
+  function look(url: string): Match | undefined {
     try {
       const match = found(url);
-      if (match === undefined) return source;
-      matches.set(url, match);
-      return `${source}\n${appendix(url, match.target, format)}`;
+      if (match !== undefined) matches.set(url, match);
+      return match;
     } catch (error) {
       options.onError('module loading', error);
-      return source;
+      return undefined;
     }
+  }
+
+  const amend: Amend = (url, source, format) => {
+    const match = look(url);
+    return match === undefined ? source : `${source}\n${appendix(url, match.target, format)}`;
   };
   undo.push(amendSources(isCandidate, amend, options.node));
   const globals = globalThis as { [LOADED]?: typeof loaded };
@@ -88,10 +92,7 @@ export function watchModules(options: LoadOptions): {
   // What an earlier preload has required did not pass the hook.
   for (const [file, module] of Object.entries(createRequire(import.meta.url).cache)) {
     const url = pathToFileURL(file).href;
-    const match = module?.loaded === true && isCandidate(url) ? found(url) : undefined;
-    if (match === undefined) continue;
-    matches.set(url, match);
-    loaded(url, module!.exports);
+    if (module?.loaded === true && isCandidate(url) && look(url) !== undefined) loaded(url, module.exports);
   }
   return {
     instrumented,
@@ -120,15 +121,20 @@ function findMatch(url: string): Match | undefined {
     for (const target of library.targets) {
       const file = target.files.find((end) => url.endsWith(`/${pathOf(target, end)}`));
       if (file === undefined) continue;
-      const manifest = fileURLToPath(`${url.slice(0, -file.length)}package.json`);
-      const { name, version } = JSON.parse(readFileSync(manifest, 'utf8')) as {
-        name: string;
-        version: string;
-      };
-      if (name === library.name) return { library, target, version };
+      const { name, version } = manifestIn(url.slice(0, -file.length));
+      if (name === library.name && version !== undefined) return { library, target, version };
     }
   }
   return undefined;
+}
+
+/** Nothing where the application has a file of that name itself. */
+function manifestIn(folder: string): { name?: string; version?: string } {
+  try {
+    return JSON.parse(readFileSync(fileURLToPath(`${folder}package.json`), 'utf8'));
+  } catch {
+    return {};
+  }
 }
 
 function appendix(url: string, target: Target, format: string | null | undefined): string {

@@ -207,6 +207,23 @@ test('an unknown variable is an error with the nearest known one', () => {
   );
 });
 
+test('what Kubernetes says of a service named like an option is no option', () => {
+  const service = {
+    TASKWARDEN_SERVICE_HOST: '10.0.0.11',
+    TASKWARDEN_WATCH_SERVICE_PORT: '9464',
+    TASKWARDEN_WATCH_SERVICE_PORT_METRICS: '9464',
+    TASKWARDEN_WATCH_PORT: 'tcp://10.0.0.11:9464',
+    TASKWARDEN_WATCH_PORT_9464_TCP: 'tcp://10.0.0.11:9464',
+    TASKWARDEN_WATCH_PORT_9464_TCP_PROTO: 'tcp',
+  };
+  const cwd = folder();
+  assert.deepEqual({ ...loadConfig({ env: service, cwd }), env: {} }, loadConfig({ env: {}, cwd }));
+  assert.match(
+    envFailure({ TASKWARDEN_HTTP_PORT: '9464' }).message,
+    /^unknown environment variable TASKWARDEN_HTTP_PORT/,
+  );
+});
+
 test('errors in the file have line and column', () => {
   const cases: [yaml: string, code: string, message: RegExp][] = [
     [

@@ -88,6 +88,31 @@ test('classes are patched as they load, in CommonJS and ESM, listed, and as befo
   assert.ok(String(later.Worker.prototype.callProcessJob).includes('processFn'));
 });
 
+test("an application's own file of that name is left alone, loaded before or after", () => {
+  const { tasks, sdk } = mainSide();
+  const faults: unknown[] = [];
+  const require = createRequire(import.meta.url);
+  const own = ['before', 'after'].map((folder) => {
+    const file = join(root, folder, 'lib/circuit.js');
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, 'module.exports = class {};');
+    return file;
+  });
+  require(own[0]!);
+  const watched = watchModules({
+    host: { tasks, sdk },
+    onError: (part, error) => faults.push([part, error]),
+    warn: () => {},
+  });
+  require(own[1]!);
+  watched.stop();
+  assert.deepEqual(
+    watched.instrumented.filter(({ file }) => file.endsWith('circuit.js')),
+    [],
+  );
+  assert.deepEqual(faults, []);
+});
+
 test('where load hooks would break the worker, CommonJS is patched all the same, imported or required, and no hook is set', async () => {
   const compile = (Module.prototype as unknown as { _compile: unknown })._compile;
   const { tasks, sdk } = mainSide();

@@ -384,6 +384,30 @@ test('sync metering counts up to the first await', async () => {
   assert.ok(run!.cpuMs >= 5 && run!.cpuMs <= run!.durationMs - 30, `${run!.cpuMs} of ${run!.durationMs} ms`);
 });
 
+test('sync metering charges a run within a run once', () => {
+  const { tasks, cpu, drain } = mainSide({ cpu: { mode: 'sync' } });
+  cpu.start();
+  const inner = (): unknown =>
+    tasks.run(
+      () => runInfo({ task: 'inner' }),
+      () => spin(20),
+    );
+  tasks.run(
+    () => runInfo({ task: 'outer' }),
+    () => {
+      inner();
+      spin(2);
+      inner();
+    },
+  );
+  const of = (task: string): number =>
+    drain()
+      .filter((run) => run.task.task === task)
+      .reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  assert.ok(of('inner') >= 40);
+  assert.ok(of('outer') >= 2 && of('outer') < 20, `${of('outer')} ms`);
+});
+
 test('metering switched off says so', async () => {
   const { tasks, cpu, drain } = mainSide({ cpu: { mode: 'off' } });
   cpu.start();

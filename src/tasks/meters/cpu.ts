@@ -69,6 +69,8 @@ export class CpuMeter {
   #macrotaskCount = 0;
   /** Cost in ms that is not yet covered by the budget of the time since. */
   #debtMs = 0;
+  /** Time of the runs that began and returned within the present one, where only that is timed. */
+  #innerMs = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #pausedUntil = 0;
   /** Grows whenever exact metering is switched on or off. */
@@ -255,14 +257,18 @@ export class CpuMeter {
     const { i32, f64 } = this.#shared;
     const outer = i32[I32.current]!;
     i32[I32.current] = run.slot;
+    const innerOfOuter = this.#innerMs;
+    this.#innerMs = 0;
     const start = now();
     if (this.#rate?.begin(start) === true) this.#lookSoon();
     f64[F64.turnAt] = start;
     try {
       return call();
     } finally {
-      run.cpuMs = now() - start;
+      const all = now() - start;
+      run.cpuMs = all - this.#innerMs;
       run.blockMs = run.cpuMs;
+      this.#innerMs = innerOfOuter + all;
       i32[I32.current] = outer;
     }
   }
