@@ -84,7 +84,12 @@ export function start(): Taskwarden | undefined {
     onFault: agentFaultReporter(warn),
   });
   agent.onGone(() => events?.goOn(outbox.told().tasks));
-  if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
+  try {
+    if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
+  } catch (error) {
+    agent.close();
+    throw error;
+  }
   globals[RUNNING] = instrument(config, outbox, agent, { onError, warn });
   return globals[RUNNING];
 }

@@ -22,8 +22,8 @@ export class AgentThread {
   readonly #options: AgentThreadOptions;
   readonly #backoff = new Backoff();
   #timer: NodeJS.Timeout | undefined;
+  #worker: Worker | undefined;
   #isClosed = false;
-  #isAlive = false;
 
   constructor(options: AgentThreadOptions) {
     this.#options = options;
@@ -32,13 +32,20 @@ export class AgentThread {
 
   /** Whether there is none, nor will be. */
   get isOver(): boolean {
-    return this.#isClosed && !this.#isAlive;
+    return this.#isClosed && this.#worker === undefined;
   }
 
   /** Whatever becomes of the thread now, there is no other. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Ends the thread: nobody uses it any more. */
+  end(): void {
+    this.close();
+    void this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
   /** Somebody uses it again that is not over. */
@@ -60,7 +67,7 @@ export class AgentThread {
       trackUnmanagedFds: false,
     });
     worker.unref();
-    this.#isAlive = true;
+    this.#worker = worker;
     const startedAt = performance.now();
     let isTold = false;
     worker.on('error', (error) => {
@@ -70,7 +77,7 @@ export class AgentThread {
       onFault(error);
     });
     worker.on('exit', (code) => {
-      this.#isAlive = false;
+      this.#worker = undefined;
       onDied();
       if (!isTold && !this.#isClosed) onFault(`the agent thread ended by itself (${code})`);
       this.#again(performance.now() - startedAt);

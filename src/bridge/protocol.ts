@@ -3,7 +3,7 @@
  *
  *     header | table of runs in flight | ring of finished records
  *
- * Each word has one writer. A reader of the table checks a slot's generation before and after, as the writer never waits.
+ * A word has one writer, but where an agent that died left it, its successor's owner may set it right. A reader of the table checks a slot's generation before and after, as the writer never waits.
  */
 
 /** A block of shared memory with the views that both sides use. */
@@ -18,7 +18,6 @@ export const LAYOUT_VERSION = 1;
 
 /** Indices into `i32`. Written by the main side unless said otherwise. */
 export const I32 = {
-  version: 0,
   /** 1 while the thread lives, 2 after its end. */
   state: 1,
   /** Counts heartbeats. */
@@ -68,6 +67,8 @@ export const I32 = {
   agentAwaited: 249,
   /** Agent: 1 while the collection that is asked for is to be exact. */
   gcExact: 250,
+  /** Other threads that share the agent of the one that has started it. One that was terminated has not taken itself back. */
+  sharers: 251,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;
@@ -151,7 +152,7 @@ const RING_MASK = RING_BYTES - 1;
 const TABLE_AT = HEADER_BYTES;
 const RING_AT = HEADER_BYTES + TABLE_BYTES;
 
-/** Records of the ring. Each starts with i32 total length (a multiple of 8) and i32 kind. */
+/** Records of the ring. Each starts with i32 total length and i32 kind; the next begins at a multiple of 8. */
 export const KIND = {
   padding: 0,
   run: 1,
@@ -313,7 +314,6 @@ export function lateBound(bucket: number): number {
 
 export function createShared(): Shared {
   const shared = openShared(new SharedArrayBuffer(HEADER_BYTES + TABLE_BYTES + RING_BYTES));
-  shared.i32[I32.version] = LAYOUT_VERSION;
   shared.i32[I32.state] = STATE.running;
   shared.i32[I32.current] = CURRENT.unknown;
   return shared;

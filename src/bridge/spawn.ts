@@ -35,7 +35,7 @@ export interface AgentLink {
   reload(): void;
   /** Calls `listener` whenever the agent has died: another one comes, which knows nothing of what the former one has begun. */
   onGone(listener: () => void): void;
-  /** Tells the agent that this thread ends. */
+  /** Tells the agent that this thread ends; one that this thread has started and no other shares ends with it. */
   close(): void;
 }
 
@@ -79,6 +79,7 @@ function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
   const { buffer, i32 } = shared;
   const listeners = new Set<() => void>();
   let isClosed = false;
+  Atomics.add(owner.i32, I32.sharers, 1);
   /** The agent that knows of this thread, by the number of its predecessors. */
   let known = -1;
   /** What is sent before an agent listens is lost. */
@@ -110,6 +111,7 @@ function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
     onGone: (listener) => void listeners.add(listener),
     close() {
       isClosed = true;
+      Atomics.sub(owner.i32, I32.sharers, 1);
       globals[OWN_AGENT]?.close();
     },
   };
@@ -143,7 +145,7 @@ function spawn({ shared, url, config, env, maxHeapMb, told, onFault }: SpawnOpti
     flush: (timeoutMs) => flush(shared, timeoutMs),
     reload: () => reload(shared),
     onGone: (listener) => void listeners.add(listener),
-    close: () => agent.close(),
+    close: () => (Atomics.load(i32, I32.sharers) > 0 ? agent.close() : agent.end()),
   };
 }
 

@@ -84,3 +84,35 @@ test('a failure that nobody waits for ends the program as it would without Taskw
   assert.equal(preloaded?.code, 1);
   assert.match(preloaded!.stderr, /RangeError: nobody waits/);
 });
+
+test('what is started again is the main thread as before, with the configuration as it is then', async () => {
+  sink.clear();
+  const { code, stderr, lines } = await runProgram('twice.ts', {
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      OTEL_SERVICE_NAME: 'first',
+      OTEL_METRIC_EXPORT_INTERVAL: '500',
+    },
+  });
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+  assert.deepEqual(lines[0], { services: ['first', 'second'] });
+  const named = sink.spans.map(({ resource, attributes }) => [
+    resource['service.name'],
+    attributes['task.name'],
+  ]);
+  assert.deepEqual(named, [
+    ['first', 'first'],
+    ['second', 'block'],
+  ]);
+  const heap = sink.metrics.filter(
+    ({ name, resource }) => name === 'v8js.memory.heap.used' && resource['service.name'] === 'second',
+  );
+  const total = new Map<number, number>();
+  for (const { timeMs, value } of heap) total.set(timeMs, (total.get(timeMs) ?? 0) + value);
+  assert.ok(Math.max(...total.values()) > 40e6, 'the heap of the main thread is seen to grow');
+  const alert = sink.logs.find(
+    ({ attributes }) => attributes['taskwarden.alert.name'] === 'TaskBlocksEventLoop',
+  );
+  assert.equal(alert?.attributes['task.name'], 'block');
+});

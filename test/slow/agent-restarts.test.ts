@@ -43,7 +43,7 @@ describe('an agent that died is started again', { concurrency: 3 }, () => {
   test('with the runs of a thread that is not the main one', () =>
     goesOn(sink, 'dies', /Error: thrown on purpose/, 'threads.ts'));
   test('where Taskwarden was stopped and started again before', () =>
-    goesOn(sink, 'dies', /Error: thrown on purpose/, 'begun-anew.ts'));
+    goesOn(sink, 'dies', /Error: thrown on purpose/, 'begun-anew.ts', '2'));
   test('whose rules cannot be read: told once, and tried again until they can', async () => {
     const { path, remove } = folderWith({ 'own.yaml': 'groups: []' });
     const rules = join(path, 'own.yaml');
