@@ -32,6 +32,9 @@ import { agentFaultReporter, faultReporter, Tasks } from './tasks/run.ts';
 import { Tally } from './tasks/tally.ts';
 import { Workers } from './tasks/workers.ts';
 
+export type { Config } from './config/config.ts';
+export type { Instrumented } from './instrument/load.ts';
+export { TaskwardenError } from './model/errors.ts';
 export type { CurrentRun } from './tasks/context.ts';
 
 /** A running instrumentation of this thread. */
@@ -253,7 +256,10 @@ function tellEnd({ i32 }: Shared, kind: number, code: number): void {
   Atomics.store(i32, I32.endKind, kind);
 }
 
-/** Takes all patches back, has everything exported (blocking, at most a second) and ends the agent's part for this thread. */
+/**
+ * Takes all patches of libraries back, has everything exported (blocking, at most a second) and ends the agent's part for this thread. Spans
+ * that the application makes with a tracer it has got before go nowhere from then on.
+ */
 export function stop(): void {
   globals[RUNNING]?.stop();
   delete globals[RUNNING];

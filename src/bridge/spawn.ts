@@ -75,7 +75,7 @@ export function connectAgent(options: SpawnOptions): AgentLink {
  *
  * @param owner memory of the thread that started it
  */
-function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
+function share({ shared, told, onFault }: SpawnOptions, owner: Shared): AgentLink {
   const { buffer, i32 } = shared;
   const listeners = new Set<() => void>();
   let isClosed = false;
@@ -93,8 +93,12 @@ function share({ shared, told }: SpawnOptions, owner: Shared): AgentLink {
   const follow = async (): Promise<void> => {
     while (!isClosed) {
       const at = Atomics.load(owner.i32, I32.agent);
-      if (at === AGENT.gone) for (const listener of listeners) listener();
-      offer();
+      try {
+        if (at === AGENT.gone) for (const listener of listeners) listener();
+        offer();
+      } catch (error) {
+        onFault(error);
+      }
       await Atomics.waitAsync(owner.i32, I32.agent, at).value;
     }
   };

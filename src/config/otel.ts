@@ -1,4 +1,5 @@
 import { splitList } from './kinds.ts';
+import { maskUrls } from './mask.ts';
 
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type Signal = (typeof SIGNALS)[number];
@@ -71,15 +72,24 @@ export function readOtel(env: Env, defaults: OtelSettings, warn: (text: string) 
   const interval = milliseconds('OTEL_METRIC_EXPORT_INTERVAL', defaults.metricExportInterval);
   const attributes =
     resourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES ?? '', warn) ?? defaults.resourceAttributes;
+  const protocols = perSignal((signal) =>
+    word(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, PROTOCOLS, protocol),
+  );
+  for (const [name, used] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', Object.values(protocols)] as const,
+    ...SIGNALS.map(
+      (signal) => [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`, [protocols[signal]]] as const,
+    ),
+  ])
+    if (!isEndpoint(env[name]?.trim() ?? '', used))
+      warn(`${name}: "${maskUrls(env[name]!)}" is no URL of http or https, and nothing will arrive there`);
   const serviceName = env.OTEL_SERVICE_NAME?.trim() || attributes['service.name'];
   return {
     disabled: word('OTEL_SDK_DISABLED', ['true', 'false'], 'false') === 'true',
     serviceName: serviceName || defaults.serviceName,
     resourceAttributes: serviceName ? { ...attributes, 'service.name': serviceName } : attributes,
     exporters: perSignal(exporters),
-    protocols: perSignal((signal) =>
-      word(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, PROTOCOLS, protocol),
-    ),
+    protocols,
     sampler: readSampler(env, word('OTEL_TRACES_SAMPLER', SAMPLERS, defaults.sampler.name), defaults, warn),
     metricExportInterval: interval,
     metricExportTimeout: Math.min(
@@ -87,6 +97,12 @@ export function readOtel(env: Env, defaults: OtelSettings, warn: (text: string) 
       interval,
     ),
   };
+}
+
+/** gRPC has names of its own for where to connect to. */
+function isEndpoint(text: string, protocols: readonly Protocol[]): boolean {
+  if (text === '' || protocols.every((protocol) => protocol === 'grpc')) return true;
+  return /^https?:\/\/./.test(text) && URL.canParse(text);
 }
 
 function perSignal<Value>(read: (signal: Signal) => Value): Record<Signal, Value> {

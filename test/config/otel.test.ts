@@ -130,3 +130,24 @@ test('an empty variable counts as unset', () => {
   const empty = Object.fromEntries([...names, ...more].map((name) => [`OTEL_${name}`, ' ']));
   assert.deepEqual(read(empty), read({}));
 });
+
+test('an endpoint is a URL, unless gRPC is to find it', () => {
+  read({
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/base',
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: ' ',
+  });
+  read({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+  for (const text of ['nonsense', 'localhost:4318', 'http://', 'http://a b', 'ftp://collector'])
+    bad(
+      { OTEL_EXPORTER_OTLP_ENDPOINT: text },
+      /^OTEL_EXPORTER_OTLP_ENDPOINT: ".*" is no URL of http or https/,
+    );
+  bad(
+    {
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'http/protobuf',
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'collector:4318',
+    },
+    /^OTEL_EXPORTER_OTLP_METRICS_ENDPOINT/,
+  );
+});
