@@ -1,36 +1,14 @@
 import { isMainThread } from 'node:worker_threads';
 import { EventFile } from './bridge/event-file.ts';
-import { exposeGcShare } from './bridge/gc-share.ts';
-import { exposeHeapFigures } from './bridge/heap-figures.ts';
-import { oldSpaceLimit } from './bridge/heap-limit.ts';
-import { startHeartbeat } from './bridge/heartbeat.ts';
 import { Outbox } from './bridge/outbox.ts';
-import { createShared, END, I32, type Shared } from './bridge/protocol.ts';
+import { createShared } from './bridge/protocol.ts';
 import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
-import { flushAtExit } from './exit.ts';
-import { fillChannels } from './instrument/channels.ts';
-import { type Instrumented, watchModules } from './instrument/load.ts';
-import { replaceMethod } from './instrument/patch.ts';
-import { watchTimers } from './instrument/timers.ts';
-import { needThread } from './model/action.ts';
+import type { Instrumented } from './instrument/load.ts';
+import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
-import { VERSION } from './model/package.ts';
-import { Sdk } from './sdk/sdk.ts';
-import { Breakers } from './tasks/breakers.ts';
 import type { CurrentRun } from './tasks/context.ts';
-import { enforce } from './tasks/enforcement.ts';
-import { Collector } from './tasks/meters/collector.ts';
-import { CpuMeter, supportsExact } from './tasks/meters/cpu.ts';
-import { Duplicates } from './tasks/meters/duplicates.ts';
-import { meterGc } from './tasks/meters/gc.ts';
-import { HandleMeter } from './tasks/meters/handles.ts';
-import { JobSample } from './tasks/meters/jobs.ts';
-import { NetworkMeter } from './tasks/meters/network.ts';
-import { exposeSlot } from './tasks/meters/slot.ts';
-import { agentFaultReporter, faultReporter, Tasks } from './tasks/run.ts';
-import { Tally } from './tasks/tally.ts';
-import { Workers } from './tasks/workers.ts';
+import { agentFaultReporter, faultReporter } from './tasks/run.ts';
 
 export type { Config } from './config/config.ts';
 export type { Instrumented } from './instrument/load.ts';
@@ -44,10 +22,7 @@ export interface Taskwarden {
   readonly instrumented: readonly Instrumented[];
 }
 
-interface Running extends Taskwarden {
-  tasks: Tasks;
-  stop(): void;
-}
+type Running = Taskwarden & MainSide;
 
 /** One instrumentation a thread, whatever number of copies of this module is loaded. */
 const RUNNING = Symbol.for('taskwarden.running');
@@ -55,7 +30,6 @@ const globals = globalThis as { [RUNNING]?: Running };
 
 /** How long a broken rule file that was named explicitly may take to be found at the start, ms. */
 const START_TIMEOUT_MS = 5000;
-const FLUSH_TIMEOUT_MS = 1000;
 /** What the agent thread may grow to beside its series, and with each of them, MB: several times what it needs. */
 const AGENT_HEAP_MB = 512;
 const SERIES_MB = 0.004;
@@ -93,167 +67,9 @@ export function start(): Taskwarden | undefined {
     agent.close();
     throw error;
   }
-  globals[RUNNING] = instrument(config, outbox, agent, { onError, warn });
+  const main = startMainSide({ config, outbox, agent, onError, warn });
+  globals[RUNNING] = { config, ...main };
   return globals[RUNNING];
-}
-
-function instrument(
-  config: Config,
-  outbox: Outbox,
-  agent: AgentLink,
-  { onError, warn }: { onError: (part: string, error: unknown) => void; warn: (text: string) => void },
-): Running {
-  const { shared } = outbox;
-  const tally = new Tally();
-  const cpu = new CpuMeter(shared, { ...config.cpu, nodeOptions: config.nodeOptions, tally });
-  const sdk = new Sdk({
-    version: VERSION,
-    spans: config.spans && config.otel.exporters.traces.length > 0,
-    sampler: config.otel.sampler,
-    producer: config.telemetry.parent,
-    onSpan: (span) => outbox.span(span),
-  });
-  const sample = config.jobs.watch ? new JobSample(shared, tally) : undefined;
-  const network = config.network
-    ? new NetworkMeter({
-        maxServers: config.maxServers,
-        replace: replaceMethod,
-        onError: (error) => onError('network', error),
-      })
-    : undefined;
-  const handles = config.handles.watch
-    ? new HandleMeter({
-        graceMs: config.handles.grace,
-        tally,
-        replace: replaceMethod,
-        above: network && ((socket) => network.above(socket)),
-        onError: (error) => onError('handles', error),
-      })
-    : undefined;
-  const breakers = new Breakers(config.maxServers);
-  const tasks = new Tasks({
-    outbox,
-    cpu,
-    openScope: (info) => sdk.open(info),
-    onError,
-    network: config.network,
-    networkMeter: network,
-    handles,
-    guard: isMainThread && config.actions.includes('terminate-run'),
-    jobs: sample && { sample, duplicates: new Duplicates(), tally },
-  });
-  const workers = isMainThread && needThread(config.actions) ? new Workers() : undefined;
-  const modules = watchModules({
-    host: {
-      tasks,
-      sdk,
-      workers,
-      breakers,
-      network,
-      queueSeen: config.queues.watch === 'off' ? undefined : (seen) => void outbox.queue(seen),
-    },
-    onError,
-    warn,
-  });
-  const collector = new Collector((collection) => outbox.collection(collection));
-  const meters = [
-    meterGc(shared, () => collector.ended()),
-    () => void collector.stop(),
-    fillChannels({ network, onError: (error) => onError('network', error) }),
-    ...(network === undefined ? [] : [network.start()]),
-    ...(handles === undefined ? [] : [handles.start(), watchHandleTimers(handles, config)]),
-  ];
-  if (workers !== undefined) agent.onGone(() => void workers.resumeAll());
-  const stopEnforcement = workers === undefined ? () => {} : allowActions(tasks, workers, cpu, config);
-  cpu.start();
-  const heartbeat = startHeartbeat({
-    shared,
-    intervalMs: config.watch.interval,
-    heapLimit: oldSpaceLimit(config.nodeOptions),
-    onBeat: (now, elapsed) => {
-      cpu.check(now, elapsed);
-      const asked = outbox.collectionAsked;
-      if (asked === 'natural') collector.natural(now);
-      else if (asked === 'exact') collector.exact();
-    },
-    onRefresh: () => {
-      network?.check();
-      tasks.publish();
-      sample?.check();
-      handles?.check(performance.now());
-      tally.flush(outbox);
-      network?.flush(outbox);
-      breakers.flush(outbox);
-    },
-    onError,
-  });
-  outbox.onBusy = heartbeat.wake;
-  const hideSlot = exposeSlot();
-  const hideHeap = exposeHeapFigures(shared);
-  const hideGc = exposeGcShare();
-  const forgetExit = flushAtExit({
-    flush: ({ kind, code }) => {
-      tellEnd(shared, END[kind], code);
-      tally.flush(outbox);
-      network?.check();
-      network?.flush(outbox);
-      breakers.flush(outbox);
-      agent.flush(FLUSH_TIMEOUT_MS);
-      agent.close();
-    },
-    hangUp: () => {
-      if (config.rulesReload) agent.reload();
-    },
-    stopping: (signal) => void Atomics.store(shared.i32, I32.stopSignal, signal),
-  });
-  return {
-    config,
-    instrumented: modules.instrumented,
-    tasks,
-    stop() {
-      forgetExit();
-      hideSlot();
-      hideHeap();
-      hideGc();
-      outbox.onBusy = undefined;
-      heartbeat.stop();
-      cpu.stop();
-      network?.check();
-      for (const stopMeter of meters) stopMeter();
-      stopEnforcement();
-      modules.stop();
-      tally.flush(outbox);
-      network?.flush(outbox);
-      breakers.flush(outbox);
-      tellEnd(shared, END.stopped, 0);
-      agent.flush(FLUSH_TIMEOUT_MS);
-      agent.close();
-    },
-  };
-}
-
-function allowActions(tasks: Tasks, workers: Workers, cpu: CpuMeter, { nodeOptions }: Config): () => void {
-  return enforce({
-    runIn: (slot) => tasks.runIn(slot),
-    inFlight: () => tasks.inFlight,
-    workers,
-    unchecked: nodeOptions.includes('--no-force-async-hooks-checks') && supportsExact(nodeOptions),
-    unhook: () => cpu.stop(),
-    exit: (code) => process.exit(code),
-  });
-}
-
-function watchHandleTimers(handles: HandleMeter, config: Config): () => void {
-  return watchTimers({
-    graceMs: config.handles.grace,
-    opened: (run, timer) => handles.opened(run, timer, 'timer'),
-  });
-}
-
-/** Runs in flight are lost when the process ends, and are not when only Taskwarden does. */
-function tellEnd({ i32 }: Shared, kind: number, code: number): void {
-  Atomics.store(i32, I32.endCode, code);
-  Atomics.store(i32, I32.endKind, kind);
 }
 
 /**

@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['config', 'bridge', 'store', 'promql', 'exit'],
   ['sdk', 'tasks', 'host', 'attribution', 'rules', 'alerts', 'queues', 'otlp'],
   ['instrument', 'api', 'dashboards'],
-  ['agent'],
+  ['agent', 'main'],
   ['index', 'cli'],
   ['register'],
 ];
