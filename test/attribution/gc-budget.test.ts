@@ -76,12 +76,23 @@ test('growth ends the waiting: at the latest at the next look, at once when the 
   }
 });
 
-test('a pause that jobs would feel is not repeated', () => {
-  const times = collections({ seconds: 900, pauseMs: 250, after: growing });
-  assert.equal(times.length, 2);
+test('pauses that jobs would feel are repeated after 10 minutes, then ever later, up to an hour', () => {
+  const times = collections({ seconds: 5 * 3600, pauseMs: 250, after: growing });
+  const minutes = gaps(times).map((gap) => Math.round(gap / 60));
+  assert.deepEqual(minutes, [1, 10, 20, 40, 60, 60, 60]);
   assert.ok(
     collections({ options: { longestPauseMs: 300 }, seconds: 900, pauseMs: 250, after: growing }).length > 10,
   );
+});
+
+test('a short pause ends the rest after long ones', () => {
+  const budget = new GcBudget({ startMs: 0 });
+  budget.record(6000, 900, false);
+  budget.record(186_000, 900, false);
+  assert.equal(budget.wants(186_000 + 599_999, 20e6), false);
+  assert.equal(budget.wants(186_000 + 600_000, 20e6), true);
+  budget.record(786_000, 20, false);
+  assert.equal(budget.wants(786_000 + 4000, 20e6), true);
 });
 
 test('one long pause, as a busy machine makes them, is not the last', () => {
