@@ -27,7 +27,7 @@ export interface Outbox {
   giveBack(request: Request): void;
 }
 
-/** What became of alerts: `retried` counts every attempt that failed and is made again, all others an alert's end. */
+/** What became of the alerts of a request: `retried` for every attempt that failed and is made again, one of the others in the end. */
 export type Outcome = 'sent' | 'retried' | 'rejected' | 'dropped';
 export const OUTCOMES: readonly Outcome[] = ['sent', 'retried', 'rejected', 'dropped'];
 
@@ -52,8 +52,8 @@ const FLUSH_ATTEMPTS = 2;
 const MAX_TEXT = 300;
 
 /**
- * Brings what an outbox holds to one server, one request at a time, in order. Status 5xx and no answer at all are tried again with
- * growing pauses; anything else but 2xx never is, as the server may have taken a part. Its timers keep no thread alive, except
+ * Brings what an outbox holds to one server, one request at a time, in order. Status 5xx, 408, 429 and no answer at all are tried again
+ * with growing pauses; anything else but 2xx never is, as the server may have taken a part. Its timers keep no thread alive, except
  * during a flush.
  */
 export class Delivery {
@@ -124,7 +124,7 @@ export class Delivery {
       return onOutcome('sent', request.alerts.length);
     }
     onFailure(new Error(messageOf(answer)));
-    if (status >= 500) return this.#retry(request, answer.retryAfterMs ?? 0);
+    if (isPassing(status)) return this.#retry(request, answer.retryAfterMs ?? 0);
     this.#failures = 0;
     onOutcome('rejected', request.alerts.length);
   }
@@ -155,6 +155,11 @@ export class Delivery {
     if (this.#busy) return false;
     return this.#options.outbox.size === 0 || (this.#flushFailures ?? 0) >= FLUSH_ATTEMPTS;
   }
+}
+
+/** Whether a server that answers this may take the same request later. */
+function isPassing(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
 }
 
 function messageOf({ status, statusText, body }: Answer): string {

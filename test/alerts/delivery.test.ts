@@ -83,18 +83,18 @@ test('requests go one after the other, in order', async () => {
   assert.deepEqual([sent, outcomes], [['a', 'b', 'c'], { sent: 4 }]);
 });
 
-test('5xx and no answer are tried again until they are taken', async () => {
-  const { send, sent, until, outcomes, failures } = setup([500, new Error('ECONNREFUSED'), 503, 200]);
+test('5xx, 408, 429 and no answer are tried again until they are taken', async () => {
+  const { send, sent, until, outcomes, failures } = setup([500, new Error('ECONNREFUSED'), 408, 429, 200]);
   send('a', 3);
   send('b');
   await until('sent', 4);
-  assert.deepEqual(sent, ['a', 'a', 'a', 'a', 'b']);
-  assert.deepEqual(outcomes, { retried: 9, sent: 4 });
-  assert.deepEqual(failures, ['HTTP 500 Text', 'ECONNREFUSED', 'HTTP 503 Text']);
+  assert.deepEqual(sent, ['a', 'a', 'a', 'a', 'a', 'b']);
+  assert.deepEqual(outcomes, { retried: 12, sent: 4 });
+  assert.deepEqual(failures, ['HTTP 500 Text', 'ECONNREFUSED', 'HTTP 408 Text', 'HTTP 429 Text']);
 });
 
 test('any other answer is never tried again', async () => {
-  for (const status of [301, 400, 401, 404, 413, 422, 429]) {
+  for (const status of [301, 400, 401, 404, 413, 422]) {
     const { send, sent, until, outcomes } = setup([status, 200]);
     send('a', 2);
     send('b');
@@ -121,12 +121,13 @@ test('pauses double up to the longest, less up to half by chance', async (t) => 
 });
 
 test('a server that asks for a pause gets it, within bounds', async (t) => {
-  for (const [asked, given] of [
-    [7000, 7000],
-    [3_600_000, 10_000],
+  for (const [status, asked, given] of [
+    [503, 7000, 7000],
+    [429, 7000, 7000],
+    [503, 3_600_000, 10_000],
   ] as const) {
     const pauses: number[] = [];
-    const { send, delivery, sent } = setup([{ status: 503, retryAfterMs: asked }], {
+    const { send, delivery, sent } = setup([{ status, retryAfterMs: asked }], {
       firstRetryMs: 1000,
       maxRetryMs: 5000,
       now: () => 1e9,
