@@ -1,27 +1,33 @@
 import { writeSync } from 'node:fs';
 import type { Registry } from '../store/registry.ts';
+import { createTelling } from './telling.ts';
 
-/** Runs a part of the agent: what it throws is caught, counted, and told once a part. */
-export type Guard = <T>(part: string, run: () => T) => T | undefined;
+/** Runs a part of the agent: what it throws, or rejects with, is caught, counted, and told once an hour a part. */
+export interface Guard {
+  <T>(part: string, run: () => Promise<T>): Promise<T | undefined> | undefined;
+  <T>(part: string, run: () => T): T | undefined;
+}
 
-export function createGuard(registry: Registry, warn: (text: string) => void): Guard {
-  const told = new Set<string>();
-  const fault = (part: string, error: unknown): void => {
+export function createGuard(registry: Registry, warn: (text: string) => void, now?: () => number): Guard {
+  const isToTell = createTelling(now);
+  const fault = (part: string, error: unknown): undefined => {
     registry.add('taskwarden.errors', { part }, 1);
-    if (told.has(part)) return;
-    told.add(part);
-    warn(`fault in ${part}, jobs are not affected: ${error instanceof Error ? error.stack : String(error)}`);
+    if (isToTell(part))
+      warn(
+        `fault in ${part}, jobs are not affected: ${error instanceof Error ? error.stack : String(error)}`,
+      );
   };
-  return (part, run) => {
+  function guard<T>(part: string, run: () => Promise<T>): Promise<T | undefined> | undefined;
+  function guard<T>(part: string, run: () => T): T | undefined;
+  function guard(part: string, run: () => unknown): unknown {
     try {
       const result = run();
-      if (result instanceof Promise) result.catch((error: unknown) => fault(part, error));
-      return result;
+      return result instanceof Promise ? result.catch((error: unknown) => fault(part, error)) : result;
     } catch (error) {
-      fault(part, error);
-      return undefined;
+      return fault(part, error);
     }
-  };
+  }
+  return guard;
 }
 
 /** Standard error by way of the file descriptor: a thread's console goes through the main thread, which may be blocked. */

@@ -12,6 +12,7 @@ import { fingerprint } from '../rules/fingerprint.ts';
 import type { Registry } from '../store/registry.ts';
 import { type Alerting, targetLabels } from './alerting.ts';
 import type { Guard } from './guard.ts';
+import { createTelling } from './telling.ts';
 
 export interface NotifyingOptions {
   readonly config: Pick<Config, 'alertmanagers' | 'webhooks' | 'externalLabels' | 'externalUrl'>;
@@ -68,10 +69,10 @@ async function open(
       throw error;
     }
   };
-  let isTold = false;
+  const isToTell = createTelling();
   const onFailure = (error: Error): void => {
-    if (!isTold) warn(`alerts do not reach the ${sink} ${shown}: ${error.message}; jobs are not affected`);
-    isTold = true;
+    if (isToTell(sink))
+      warn(`alerts do not reach the ${sink} ${shown}: ${error.message}; jobs are not affected`);
   };
   return { sink, post, onFailure };
 }

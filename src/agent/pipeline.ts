@@ -201,7 +201,7 @@ export class Pipeline {
     const alerting = this.#alerting;
     const [{ Exporting }, notifier] = await Promise.all([
       import('./exporting.ts'),
-      this.#guard('notify', () => this.#openNotifier(alerting))?.catch(() => undefined),
+      this.#guard('notify', () => this.#openNotifier(alerting)),
     ]);
     const exporting = new Exporting({
       config: this.#config,

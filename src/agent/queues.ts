@@ -49,7 +49,7 @@ export class Queues {
       return;
     }
     const { system, prefix } = queue;
-    this.#options.guard('queues', () => this.watch(where, { system, prefix, queues: [queue.queue] }));
+    void this.#options.guard('queues', () => this.watch(where, { system, prefix, queues: [queue.queue] }));
   }
 
   /** @throws TaskwardenError for an address that cannot be read */

@@ -8,7 +8,13 @@ import { countOf, metricValue, newRegistry } from './parts.ts';
 function setup() {
   const registry = newRegistry();
   const told: string[] = [];
-  return { registry, told, guard: createGuard(registry, (text) => told.push(text)) };
+  const clock = { ms: 0 };
+  const guard = createGuard(
+    registry,
+    (text) => told.push(text),
+    () => clock.ms,
+  );
+  return { registry, told, guard, clock };
 }
 
 const fail = (text: string) => (): never => {
@@ -25,8 +31,8 @@ test('what a part gives back passes', async () => {
   assert.equal(countOf(registry, 'taskwarden.errors'), 0);
 });
 
-test('every fault is counted by its part, and each part is told of once, with its stack', () => {
-  const { guard, registry, told } = setup();
+test('every fault is counted by its part, and each part is told of once an hour, with its stack', () => {
+  const { guard, registry, told, clock } = setup();
   for (let n = 0; n < 3; n++) assert.equal(guard('a', fail(`first ${n}`)), undefined);
   guard('b', fail('second'));
   assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'a' }), 3);
@@ -34,6 +40,12 @@ test('every fault is counted by its part, and each part is told of once, with it
   assert.equal(told.length, 2);
   assert.match(told[0]!, /^fault in a, jobs are not affected: Error: first 0\n\s+at /);
   assert.match(told[1]!, /^fault in b/);
+  clock.ms = 3_599_999;
+  guard('a', fail('too early'));
+  clock.ms = 3_600_000;
+  guard('a', fail('an hour later'));
+  assert.equal(told.length, 3);
+  assert.match(told[2]!, /an hour later/);
 });
 
 test('a promise that is rejected is a fault, not an unhandled rejection', async () => {
@@ -41,7 +53,8 @@ test('a promise that is rejected is a fault, not an unhandled rejection', async 
   const unhandled: unknown[] = [];
   const listen = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', listen);
-  guard('a', () => Promise.reject(new Error('later')));
+  const awaited = guard('a', () => Promise.reject<string>(new Error('later')));
+  assert.equal(await awaited, undefined, 'whoever waits goes on');
   await new Promise((later) => setTimeout(later, 5));
   process.off('unhandledRejection', listen);
   assert.deepEqual(unhandled, []);

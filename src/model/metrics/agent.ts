@@ -58,7 +58,7 @@ export const AGENT_METRICS = {
     unit: '{error}',
     source: 'taskwarden',
     attributes: ['part'],
-    description: 'Faults inside Taskwarden that were caught; the first of each part is logged.',
+    description: 'Faults inside Taskwarden that were caught; one of each part is logged an hour.',
     quality: 'Exact.',
   },
   'taskwarden.tasks.folded': {
