@@ -16,6 +16,7 @@ export function countOwnCpu(registry: Registry): void {
 
 /** Counters that an alert watches begin at 0: a first increment is one to `increase` only then. */
 export function beginAtZero(registry: Registry): void {
+  registry.add('taskwarden.series.folded', {}, 0);
   for (const signal of SIGNALS) {
     registry.add('taskwarden.export.failures', { signal }, 0);
     for (const reason of DROP_REASONS) registry.add('taskwarden.telemetry.dropped', { signal, reason }, 0);

@@ -23,6 +23,7 @@ import { isUrgent, type Occasion } from './occasions.ts';
 import { Outlet } from './outlet.ts';
 import { beginAtZero, countOwnCpu } from './own-metrics.ts';
 import { Queues } from './queues.ts';
+import { maxSeriesPerMetric, storeWarning } from './series-limits.ts';
 import { Timers } from './timers.ts';
 
 const MEMORY_CHECK_MS = 250;
@@ -88,11 +89,16 @@ export class Pipeline {
       ...(instanceId !== undefined && { 'service.instance.id': instanceId }),
       ...config.otel.resourceAttributes,
     });
-    this.#registry = new Registry(wallClock(), { maxSeriesPerMetric: sidecar ? 100_000 : 2000 });
+    this.#registry = new Registry(wallClock(), {
+      maxSeriesPerMetric: maxSeriesPerMetric(config, sidecar),
+      onFolded: () => this.#registry.add('taskwarden.series.folded', {}, 1),
+    });
     beginAtZero(this.#registry);
     this.#outlet = new Outlet(this.#registry);
     this.#warn = ['none', 'error'].includes(config.log.level) ? () => {} : warnOnStderr;
     this.#guard = createGuard(this.#registry, this.#warn);
+    const warning = sidecar ? undefined : storeWarning(config);
+    if (warning !== undefined) this.#warn(warning);
     this.#blocks = new Blocks({
       registry: this.#registry,
       intervalMs: config.watch.interval,

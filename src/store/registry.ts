@@ -35,6 +35,8 @@ const OVERFLOW: Labels = { 'otel.metric.overflow': 'true' };
 export interface RegistryOptions {
   /** Series that one metric may have; further ones share one overflow series. OpenTelemetry's default is 2000. */
   readonly maxSeriesPerMetric: number;
+  /** A further one was asked for. */
+  readonly onFolded?: () => void;
 }
 
 /**
@@ -45,12 +47,14 @@ export class Registry {
   /** Start of all cumulative values, ms since the Unix epoch. */
   readonly startTime: number;
   readonly #maxSeries: number;
+  readonly #onFolded: () => void;
   readonly #numbers = new Map<MetricName, Map<string, NumberPoint>>();
   readonly #histograms = new Map<MetricName, Map<string, HistogramPoint>>();
 
   constructor(startTime: number, options: RegistryOptions) {
     this.startTime = startTime;
     this.#maxSeries = options.maxSeriesPerMetric;
+    this.#onFolded = options.onFolded ?? (() => {});
   }
 
   /** The point of a counter, gauge or up-down counter; made with value 0 where there is none. */
@@ -114,6 +118,7 @@ export class Registry {
   }
 
   #overflow<P>(points: Map<string, P>, make: (own: Labels) => P): P {
+    this.#onFolded();
     const key = labelsKey(OVERFLOW);
     let point = points.get(key);
     if (point === undefined) {

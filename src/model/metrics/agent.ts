@@ -85,6 +85,15 @@ export const AGENT_METRICS = {
     description: 'Samples refused because the store is full.',
     quality: 'Exact.',
   },
+  'taskwarden.series.folded': {
+    kind: 'counter',
+    unit: '{series}',
+    source: 'taskwarden',
+    attributes: [],
+    description:
+      'Times that a metric with as many series as it may have was to get another one, whose values go to otel.metric.overflow="true" since: 10 for each of max_tasks, 2000 at the least.',
+    quality: 'Exact; a series that is looked up again counts again.',
+  },
   'taskwarden.rules.evaluations': {
     kind: 'counter',
     unit: '{evaluation}',
