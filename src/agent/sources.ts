@@ -1,6 +1,6 @@
 import { type ActiveRun, Inbox, type InboxHandlers, MAIN_THREAD } from '../bridge/inbox.ts';
 import { isQuiet } from '../bridge/pace.ts';
-import type { Offer, TallyName, TaskKey, Told } from '../bridge/protocol.ts';
+import { I32, type Offer, type TallyName, type TaskKey, type Told } from '../bridge/protocol.ts';
 import type { Registry } from '../store/registry.ts';
 import { taskKeyText } from './ingest.ts';
 import { Vitals } from './vitals.ts';
@@ -42,7 +42,9 @@ export class Sources {
 
   add({ buffer, clockOffset, told }: Offer): Source {
     const inbox = new Inbox(buffer, clockOffset, this.#nextThread++, told);
-    const vitals = new Vitals(inbox, this.#registry, this.#all.length === 0);
+    const main = this.#all[0]?.inbox ?? inbox;
+    const isSuccessor = Atomics.load(main.shared.i32, I32.agentRestarts) > 0;
+    const vitals = new Vitals(inbox, this.#registry, main === inbox, isSuccessor);
     const source = { inbox, vitals, watchdog: this.#watch(inbox) };
     this.#all.push(source);
     if (told !== undefined) this.#takeOver(inbox, told);

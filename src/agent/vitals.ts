@@ -5,8 +5,9 @@ import type { Labels } from '../model/labels.ts';
 import { METRICS, type MetricName } from '../model/metrics.ts';
 import type { Registry } from '../store/registry.ts';
 
-/** The counters lie in the first words of the shared memory. */
+/** The counters lie in the first words of the shared memory, the sums among its first numbers. */
 const HEADER_WORDS = 256;
+const HEADER_NUMBERS = 256;
 const LATE_BUCKETS = 64;
 const GC_BUCKETS = (METRICS['v8js.gc.duration'].buckets?.length ?? 0) + 1;
 /** The same V8 in both threads: same spaces in the same order. */
@@ -19,14 +20,18 @@ export class Vitals {
   /** Vital signs are those of the main thread; of other threads only what they dropped counts. */
   readonly #isMain: boolean;
   readonly #counted: Int32Array;
-  readonly #lateSeen = new Int32Array(LATE_BUCKETS);
-  readonly #summed = new Map<number, number>();
+  readonly #summed: Float64Array;
 
-  constructor(inbox: Inbox, registry: Registry, isMain: boolean) {
+  /** @param isSuccessor whether another agent has counted before this one, whose series begin at 0 now */
+  constructor(inbox: Inbox, registry: Registry, isMain: boolean, isSuccessor = false) {
+    const { i32, f64 } = inbox.shared;
     this.#inbox = inbox;
     this.#registry = registry;
     this.#isMain = isMain;
-    this.#counted = new Int32Array(HEADER_WORDS);
+    this.#counted = isSuccessor ? i32.slice(0, HEADER_WORDS) : new Int32Array(HEADER_WORDS);
+    this.#summed = isSuccessor ? f64.slice(0, HEADER_NUMBERS) : new Float64Array(HEADER_NUMBERS);
+    // Of all agents together: it is 0 with the first alone.
+    this.#counted[I32.agentRestarts] = 0;
   }
 
   /** Reads everything once; what is "since the last reading" is since the last call. */
@@ -52,10 +57,16 @@ export class Vitals {
 
   /** Adds what a sum of milliseconds grew by, in seconds. */
   #sum(name: MetricName, attributes: Labels, index: number): number {
-    const value = this.#inbox.shared.f64[index]!;
-    const grown = Math.max(0, value - (this.#summed.get(index) ?? 0)) / 1000;
-    this.#summed.set(index, value);
+    const grown = Math.max(0, this.#grown(index)) / 1000;
     this.#registry.add(name, attributes, grown);
+    return grown;
+  }
+
+  /** What a sum grew by since it was last asked for. */
+  #grown(index: number): number {
+    const value = this.#inbox.shared.f64[index]!;
+    const grown = value - this.#summed[index]!;
+    this.#summed[index] = value;
     return grown;
   }
 
@@ -76,7 +87,7 @@ export class Vitals {
   }
 
   #gc(): void {
-    const { i32, f64 } = this.#inbox.shared;
+    const { i32 } = this.#inbox.shared;
     for (const [kind, type] of GC_KINDS.entries()) {
       const point = this.#registry.histogram('v8js.gc.duration', { 'v8js.gc.type': type });
       for (let bucket = 0; bucket < GC_BUCKETS; bucket++) {
@@ -86,31 +97,28 @@ export class Vitals {
         point.counts[bucket]! += grown;
         point.count += grown;
       }
-      point.sum = f64[F64.gcSumMs + kind]! / 1000;
+      point.sum += this.#grown(F64.gcSumMs + kind) / 1000;
     }
   }
 
   #loop(): void {
-    const { f64 } = this.#inbox.shared;
     const active = this.#sum('nodejs.eventloop.time', { 'nodejs.eventloop.state': 'active' }, F64.activeMs);
     const idle = this.#sum('nodejs.eventloop.time', { 'nodejs.eventloop.state': 'idle' }, F64.idleMs);
     if (active + idle > 0) this.#registry.set('nodejs.eventloop.utilization', {}, active / (active + idle));
-    this.#delays(f64);
+    this.#delays();
   }
 
-  #delays(f64: Float64Array): void {
+  #delays(): void {
     const { i32 } = this.#inbox.shared;
     const counts: number[] = [];
     for (let bucket = 0; bucket < LATE_BUCKETS; bucket++) {
       const value = i32[I32.late + bucket]!;
-      counts.push((value - this.#lateSeen[bucket]!) >>> 0);
-      this.#lateSeen[bucket] = value;
+      counts.push((value - this.#counted[I32.late + bucket]!) >>> 0);
+      this.#counted[I32.late + bucket] = value;
     }
     const total = counts.reduce((sum, count) => sum + count, 0);
-    const sum = f64[F64.lateSumMs]! - (this.#summed.get(F64.lateSumMs) ?? 0);
-    const squares = f64[F64.lateSquaresMs]! - (this.#summed.get(F64.lateSquaresMs) ?? 0);
-    this.#summed.set(F64.lateSumMs, f64[F64.lateSumMs]!);
-    this.#summed.set(F64.lateSquaresMs, f64[F64.lateSquaresMs]!);
+    const sum = this.#grown(F64.lateSumMs);
+    const squares = this.#grown(F64.lateSquaresMs);
     // Without a beat since the last reading the loop is blocked: the figures stay as they are, the block is told elsewhere.
     if (total === 0) return;
     const set = (name: MetricName, ms: number): void => this.#registry.set(name, {}, ms / 1000);

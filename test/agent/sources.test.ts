@@ -7,7 +7,7 @@ import { Watchdog } from '../../src/agent/watchdog.ts';
 import type { RunRecord } from '../../src/bridge/inbox.ts';
 import { F64, I32, STATE } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
-import { bothEnds, type Ends, MAIL, metricValue, newRegistry, REPORT, taskValue } from './parts.ts';
+import { bothEnds, countOf, type Ends, MAIL, metricValue, newRegistry, REPORT, taskValue } from './parts.ts';
 
 function setup(more: Partial<SourceHandlers> = {}) {
   const registry = newRegistry();
@@ -191,4 +191,39 @@ test('what a former agent has read of a thread is taken over', () => {
     ['monthly'],
   );
   assert.deepEqual([...sources.tasks()].map(({ task }) => task).sort(), ['monthly', 'send']);
+});
+
+test('an agent in the place of another begins where the threads are', () => {
+  const { registry, sources } = setup();
+  const [main, other] = [bothEnds(), bothEnds()];
+  const offer = ({ shared }: Ends) =>
+    sources.add({ buffer: shared.buffer, clockOffset: monotonicMs() - performance.now() }).vitals;
+  const { i32, f64 } = main.shared;
+  i32[I32.agentRestarts] = 2;
+  other.shared.i32[I32.droppedRing] = 3;
+  const counters = [I32.droppedRing, I32.errors, I32.gcCounts, I32.late] as const;
+  const sums = [F64.activeMs, F64.gcSumMs, F64.lateSumMs, F64.lateSquaresMs] as const;
+  for (const index of counters) i32[index] = 5;
+  for (const index of sums) f64[index] = 5000;
+  const vitals = [offer(main), offer(other)];
+  const expect = (n: number): void => {
+    for (const each of vitals) each.collect();
+    assert.deepEqual(
+      [
+        metricValue(registry, 'taskwarden.records.dropped', { reason: 'ring_full' }),
+        metricValue(registry, 'taskwarden.errors', { part: 'main' }),
+        countOf(registry, 'v8js.gc.duration', { 'v8js.gc.type': 'minor' }),
+        metricValue(registry, 'v8js.gc.duration', { 'v8js.gc.type': 'minor' }),
+        metricValue(registry, 'nodejs.eventloop.time', { 'nodejs.eventloop.state': 'active' }),
+        metricValue(registry, 'taskwarden.agent.restarts'),
+      ],
+      [n, n, n, n, n, 2],
+    );
+  };
+  expect(0);
+  assert.equal(metricValue(registry, 'nodejs.eventloop.delay.mean'), undefined, 'no beat since');
+  for (const index of counters) i32[index]!++;
+  for (const index of sums) f64[index]! += 1000;
+  expect(1);
+  assert.equal(metricValue(registry, 'nodejs.eventloop.delay.mean'), 1);
 });
