@@ -25,9 +25,10 @@ a Prometheus behind the collector. A histogram has the three series \`_bucket\` 
 
 Every series also has \`job\` (\`service.namespace/service.name\`, or the name alone) and \`instance\`
 (\`service.instance.id\`). Everything cumulative counts from the start of the worker; the temporality is always cumulative.
+Counters of the process, its container, the machine and Redis are as they are there, and have no start time in OTLP.
 A metric that cannot be had on a machine is absent: unknown is never 0.
 
-One metric holds at most 2,000 series by default. What comes after is added up in one series with the attribute
+One metric holds at most 2,000 series, and 10 for each of \`max_tasks\` where that is more. What comes after is added up in one series with the attribute
 \`otel.metric.overflow="true"\`.
 
 "Source" tells who named the metric: **semconv** is an OpenTelemetry semantic convention, **own** is Taskwarden.

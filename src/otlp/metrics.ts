@@ -18,14 +18,14 @@ export interface VanishedMetric {
   readonly unit: string;
   readonly kind: 'gauge' | 'sum';
   readonly monotonic: boolean;
+  /** Start of a cumulative value, ms since the Unix epoch; 0 where it is not known. */
+  readonly startTimeMs: number;
   readonly points: readonly Labels[];
 }
 
 export interface MetricsSnapshot {
   /** ms since the Unix epoch. */
   readonly timeMs: number;
-  /** Start of all cumulative values, ms since the Unix epoch. */
-  readonly startTimeMs: number;
   readonly metrics: MetricData[];
   readonly vanished: VanishedMetric[];
 }
@@ -39,7 +39,8 @@ interface Known {
 
 /**
  * Takes snapshots of a registry for export: cumulative always, as Prometheus takes nothing else. Points that are NaN are
- * left out, for unknown is not a value. Remembers the series of the last snapshot, to tell which have vanished since.
+ * left out, for unknown is not a value. A counter that was not 0 at the start of the registry has no start time: with that of
+ * the registry, who makes a 0 of it sees all that was counted before as one leap. Remembers the series of the last snapshot, to tell which have vanished since.
  */
 export class MetricsReader {
   readonly #registry: Registry;
@@ -51,45 +52,43 @@ export class MetricsReader {
 
   /** @param now ms since the Unix epoch */
   read(now: number, extra: readonly ExtraGauge[] = []): MetricsSnapshot {
-    const [start, end] = [hrTime(this.#registry.startTime), hrTime(now)];
+    const { startTime } = this.#registry;
+    const end = hrTime(now);
     const metrics: MetricData[] = [];
     const present = new Map<string, Known>();
     for (const metric of this.#registry.metrics()) {
       if (metric.definition.kind === 'histogram')
-        metrics.push(histogramData(metric as HistogramMetric, start, end));
-      else this.#number(metric as NumberMetric, start, end, metrics, present);
+        metrics.push(histogramData(metric as HistogramMetric, hrTime(startTime), end));
+      else this.#number(metric as NumberMetric, end, metrics, present);
     }
     for (const [name, gauges] of Map.groupBy(extra, (gauge) => gauge.name)) {
-      const describe: Describe = { name, description: '', unit: '', kind: 'gauge', monotonic: false };
+      const describe: Describe = {
+        ...{ name, description: '', unit: '', kind: 'gauge', monotonic: false },
+        startTimeMs: startTime,
+      };
       const values = gauges.map(({ labels, value }) => ({ attributes: labels, value }));
       const points = new Map(gauges.map(({ labels }) => [labelsKey(labels), labels]));
       present.set(name, { describe, points });
-      metrics.push(numberData(describe, ValueType.DOUBLE, values, start, end));
+      metrics.push(numberData(describe, ValueType.DOUBLE, values, end));
     }
     const vanished = this.#vanished(present);
     for (const [name, known] of present) this.#known.set(name, known);
     return {
       timeMs: now,
-      startTimeMs: this.#registry.startTime,
       metrics: metrics.filter((metric) => metric.dataPoints.length > 0),
       vanished,
     };
   }
 
-  #number(
-    metric: NumberMetric,
-    start: HrTime,
-    end: HrTime,
-    metrics: MetricData[],
-    present: Map<string, Known>,
-  ): void {
-    const { description, unit, kind } = metric.definition;
+  #number(metric: NumberMetric, end: HrTime, metrics: MetricData[], present: Map<string, Known>): void {
+    const { description, unit, kind, startUnknown = false } = metric.definition;
     const describe: Describe = {
       name: metric.name,
       description,
       unit,
       kind: kind === 'gauge' ? 'gauge' : 'sum',
       monotonic: kind === 'counter',
+      startTimeMs: startUnknown ? 0 : this.#registry.startTime,
     };
     const values = [];
     const points = new Map<string, Labels>();
@@ -99,7 +98,7 @@ export class MetricsReader {
       values.push(point);
     }
     present.set(metric.name, { describe, points });
-    metrics.push(numberData(describe, valueType(metric), values, start, end));
+    metrics.push(numberData(describe, valueType(metric), values, end));
   }
 
   #vanished(present: ReadonlyMap<string, Known>): VanishedMetric[] {
@@ -121,12 +120,12 @@ function valueType(metric: Metric): ValueType {
 }
 
 function numberData(
-  { name, description, unit, kind, monotonic }: Describe,
+  { name, description, unit, kind, monotonic, startTimeMs }: Describe,
   type: ValueType,
   points: readonly { readonly attributes: Labels; readonly value: number }[],
-  startTime: HrTime,
   endTime: HrTime,
 ): MetricData {
+  const startTime = hrTime(startTimeMs);
   const shared = {
     descriptor: { name, description, unit, valueType: type },
     aggregationTemporality: AggregationTemporality.CUMULATIVE,

@@ -26,8 +26,8 @@ export function vanishedProtobuf(
   scope: Scope,
 ): Buffer {
   const times = [fixed64(3, nanos(snapshot.timeMs)), varintField(8, NO_RECORDED_VALUE)];
-  const start = fixed64(2, nanos(snapshot.startTimeMs));
   const metrics = snapshot.vanished.map((metric) => {
+    const start = fixed64(2, nanos(metric.startTimeMs));
     const points = metric.points.map((labels) =>
       message(1, ...(metric.kind === 'sum' ? [start] : []), ...times, ...keyValues(7, labels)),
     );
@@ -53,10 +53,10 @@ export function vanishedJson(snapshot: MetricsSnapshot, resource: ResourceAttrib
   return { resource: { attributes: jsonAttributes(resource) }, scopeMetrics: [{ scope, metrics }] };
 }
 
-function jsonPoint(metric: VanishedMetric, labels: Labels, { timeMs, startTimeMs }: MetricsSnapshot): object {
+function jsonPoint(metric: VanishedMetric, labels: Labels, { timeMs }: MetricsSnapshot): object {
   return {
     attributes: jsonAttributes(labels),
-    ...(metric.kind === 'sum' && { startTimeUnixNano: String(nanos(startTimeMs)) }),
+    ...(metric.kind === 'sum' && { startTimeUnixNano: String(nanos(metric.startTimeMs)) }),
     timeUnixNano: String(nanos(timeMs)),
     flags: NO_RECORDED_VALUE,
   };

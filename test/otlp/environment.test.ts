@@ -64,7 +64,10 @@ test('the exporter console writes one line of JSON an item, none writes nothing'
   exporter.metrics({
     ...EMPTY_SNAPSHOT,
     vanished: [
-      { name: 'a', description: '', unit: '', kind: 'gauge', monotonic: false, points: [{ x: '1' }] },
+      {
+        ...{ name: 'a', description: '', unit: '', kind: 'gauge', monotonic: false, startTimeMs: 0 },
+        points: [{ x: '1' }],
+      },
     ],
   });
   await exporter.flush(5000);

@@ -220,6 +220,7 @@ function vanished(of: string) {
     unit: '',
     kind: 'gauge',
     monotonic: false,
+    startTimeMs: 0,
     points: [{ of }],
   } as const;
 }

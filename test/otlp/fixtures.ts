@@ -39,7 +39,6 @@ export function logData(n: number, more: Partial<LogData> = {}): LogData {
 
 export const EMPTY_SNAPSHOT: MetricsSnapshot = {
   timeMs: TIME,
-  startTimeMs: TIME - 1000,
   metrics: [],
   vanished: [],
 };

@@ -135,3 +135,18 @@ test('a removed sum ends as the sum it was', () => {
   assert.deepEqual([ended?.attributes, ended?.flags, ended?.kind], [{ 'task.name': 'a' }, 1, 'sum']);
   assert.deepEqual([ended?.monotonic, ended?.temporality, ended?.startTimeMs], [true, 2, START]);
 });
+
+test('a counter that was not 0 at the start has no start time, to its end', () => {
+  const { registry, reader } = registryAndReader();
+  const attributes = { 'network.io.direction': 'receive' };
+  registry.set('system.network.io', attributes, 1e12);
+  registry.add('task.runs', {}, 1);
+  const started = points(reader.read(START + 1000)).map(({ name, startTimeMs }) => [name, startTimeMs]);
+  assert.deepEqual(started, [
+    ['system.network.io', 0],
+    ['task.runs', START],
+  ]);
+  registry.remove('system.network.io', attributes);
+  const ended = points(reader.read(START + 2000)).find(({ flags }) => flags === 1);
+  assert.deepEqual([ended?.name, ended?.startTimeMs], ['system.network.io', 0]);
+});

@@ -145,6 +145,7 @@ export const AGENT_METRICS = {
   },
   'taskwarden.agent.restarts': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{restart}',
     source: 'taskwarden',
     attributes: [],

@@ -11,6 +11,8 @@ export interface MetricDefinition {
   readonly optional?: readonly string[];
   /** Upper bounds of a histogram's explicit buckets, in `unit`. */
   readonly buckets?: readonly number[];
+  /** A counter that is read where another counts, since the machine, a process or a queue began: when that was 0 is not known. */
+  readonly startUnknown?: true;
   readonly source: 'semconv' | 'taskwarden' | 'prometheus';
   /** What the figure is worth: how it is measured, its error, when it is an estimate. */
   readonly quality: string;

@@ -4,6 +4,7 @@ import type { MetricDefinition } from './definition.ts';
 export const MACHINE_METRICS = {
   'container.cpu.time': {
     kind: 'counter',
+    startUnknown: true,
     unit: 's',
     source: 'semconv',
     attributes: ['cpu.mode'],
@@ -47,6 +48,7 @@ export const MACHINE_METRICS = {
   },
   'taskwarden.container.cpu.throttled': {
     kind: 'counter',
+    startUnknown: true,
     unit: 's',
     source: 'taskwarden',
     attributes: [],
@@ -55,6 +57,7 @@ export const MACHINE_METRICS = {
   },
   'taskwarden.container.oom_kills': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{kill}',
     source: 'taskwarden',
     attributes: [],
@@ -63,6 +66,7 @@ export const MACHINE_METRICS = {
   },
   'taskwarden.container.pressure': {
     kind: 'counter',
+    startUnknown: true,
     unit: 's',
     source: 'taskwarden',
     attributes: ['resource'],
@@ -88,6 +92,7 @@ export const MACHINE_METRICS = {
   },
   'system.network.io': {
     kind: 'counter',
+    startUnknown: true,
     unit: 'By',
     source: 'semconv',
     attributes: ['network.interface.name', 'network.io.direction'],
@@ -97,6 +102,7 @@ export const MACHINE_METRICS = {
   },
   'system.network.errors': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{error}',
     source: 'semconv',
     attributes: ['network.interface.name', 'network.io.direction'],

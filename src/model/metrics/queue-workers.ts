@@ -86,6 +86,7 @@ export const QUEUE_WORKER_METRICS = {
   },
   'queue.worker.cpu.time': {
     kind: 'counter',
+    startUnknown: true,
     unit: 's',
     source: 'taskwarden',
     attributes: [...WORKER, 'cpu.mode'],
@@ -123,6 +124,7 @@ export const QUEUE_WORKER_METRICS = {
   },
   'queue.worker.io': {
     kind: 'counter',
+    startUnknown: true,
     unit: 'By',
     source: 'taskwarden',
     attributes: [...WORKER, 'queue.worker.io.direction'],
@@ -134,6 +136,7 @@ export const QUEUE_WORKER_METRICS = {
   },
   'queue.worker.network.io': {
     kind: 'counter',
+    startUnknown: true,
     unit: 'By',
     source: 'taskwarden',
     attributes: [...WORKER, 'network.io.direction'],

@@ -75,6 +75,7 @@ export const QUEUE_METRICS = {
   },
   'queue.tasks.enqueued': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{task}',
     source: 'taskwarden',
     attributes: QUEUE,
@@ -84,6 +85,7 @@ export const QUEUE_METRICS = {
   },
   'queue.tasks.processed': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{task}',
     source: 'taskwarden',
     attributes: QUEUE,
@@ -93,6 +95,7 @@ export const QUEUE_METRICS = {
   },
   'queue.tasks.failed': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{task}',
     source: 'taskwarden',
     attributes: QUEUE,

@@ -6,6 +6,7 @@ const GC = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] as const;
 export const WORKER_METRICS = {
   'process.cpu.time': {
     kind: 'counter',
+    startUnknown: true,
     unit: 's',
     source: 'semconv',
     attributes: ['cpu.mode'],
@@ -54,6 +55,7 @@ export const WORKER_METRICS = {
   },
   'process.context_switches': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{context_switch}',
     source: 'semconv',
     attributes: ['process.context_switch.type'],
@@ -62,6 +64,7 @@ export const WORKER_METRICS = {
   },
   'process.paging.faults': {
     kind: 'counter',
+    startUnknown: true,
     unit: '{fault}',
     source: 'semconv',
     attributes: ['system.paging.fault.type'],
