@@ -166,11 +166,11 @@ export function createExporter(options: ExporterOptions): Exporter {
     encode: (encoder, items) => encoder.logs(items.map((record) => logFromRecord(record, resource, SCOPE))),
     ...callbacks('logs'),
   });
-  const metrics = new LatestSource(
-    (encoder, snapshot) =>
+  const metrics = new LatestSource({
+    encode: (encoder, snapshot) =>
       encoder.metrics(snapshot, resourceMetrics(snapshot, resource, SCOPE), options.resource),
-    callbacks('metrics').onFailure,
-  );
+    ...callbacks('metrics'),
+  });
 
   // Alerts first: a connection takes time to make ready.
   const logSender = sender('logs', logs, 2, limits.firstLogRetryMs);

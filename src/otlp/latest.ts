@@ -10,21 +10,24 @@ interface SnapshotBatch extends Batch {
   readonly snapshot: MetricsSnapshot;
 }
 
+export interface LatestOptions {
+  encode(encoder: Encoder, snapshot: MetricsSnapshot): Uint8Array;
+  onDropped(reason: 'rejected', count: number): void;
+  onFailure(error: Error): void;
+}
+
 /**
  * Holds one metrics snapshot, the newest: its values are cumulative, so it makes older ones needless. Only what an older one
- * says of vanished series is carried over.
+ * says of vanished series is carried over, also from one that was given up.
  */
 export class LatestSource implements Source {
-  readonly #encode: (encoder: Encoder, snapshot: MetricsSnapshot) => Uint8Array;
-  readonly #onFailure: (error: Error) => void;
+  readonly #options: LatestOptions;
   #latest: MetricsSnapshot | undefined;
+  /** Given up while there was none that could say of vanished series what it was to say. */
+  #unsaid: MetricsSnapshot | undefined;
 
-  constructor(
-    encode: (encoder: Encoder, snapshot: MetricsSnapshot) => Uint8Array,
-    onFailure: (error: Error) => void,
-  ) {
-    this.#encode = encode;
-    this.#onFailure = onFailure;
+  constructor(options: LatestOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -32,7 +35,9 @@ export class LatestSource implements Source {
   }
 
   offer(snapshot: MetricsSnapshot): void {
-    this.#latest = this.#latest === undefined ? snapshot : carryOver(this.#latest, snapshot);
+    const older = this.#latest ?? this.#unsaid;
+    this.#unsaid = undefined;
+    this.#latest = older === undefined ? snapshot : carryOver(older, snapshot);
   }
 
   take(encoder: Encoder): SnapshotBatch | undefined {
@@ -40,9 +45,11 @@ export class LatestSource implements Source {
     this.#latest = undefined;
     if (snapshot === undefined) return undefined;
     try {
-      return { body: this.#encode(encoder, snapshot), count: 1, snapshot };
+      return { body: this.#options.encode(encoder, snapshot), count: 1, snapshot };
     } catch (error) {
-      this.#onFailure(error as Error);
+      this.#options.onFailure(error as Error);
+      this.#options.onDropped('rejected', 1);
+      this.#giveUp(snapshot);
       return undefined;
     }
   }
@@ -51,12 +58,21 @@ export class LatestSource implements Source {
     this.#latest = this.#latest === undefined ? batch.snapshot : carryOver(batch.snapshot, this.#latest);
   }
 
+  settled({ snapshot }: SnapshotBatch, isAccepted: boolean): void {
+    if (!isAccepted) this.#giveUp(snapshot);
+  }
+
   hurry(): void {}
 
   clear(): number {
     const { size } = this;
     this.#latest = undefined;
     return size;
+  }
+
+  #giveUp(snapshot: MetricsSnapshot): void {
+    if (this.#latest === undefined) this.#unsaid = { ...snapshot, metrics: [] };
+    else this.#latest = carryOver(snapshot, this.#latest);
   }
 }
 

@@ -15,7 +15,7 @@ export interface Source {
   /** Takes back a request that could not be delivered for now. */
   giveBack(batch: Batch): void;
   /** A request is delivered, or given up. */
-  settled?(batch: Batch): void;
+  settled?(batch: Batch, isAccepted: boolean): void;
   /** Everything that waits now may be taken, however little it is. */
   hurry(): void;
   /** Throws everything away; returns how many items that were. */

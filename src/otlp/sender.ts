@@ -120,7 +120,7 @@ export class Sender {
         this.#options.onFailure(result.error);
         this.#options.onDropped('rejected', batch.count);
       }
-      this.#options.source.settled?.(batch);
+      this.#options.source.settled?.(batch, result.status === 'accepted');
     }
     this.#pump();
   }

@@ -213,6 +213,26 @@ test('metrics: only the newest snapshot is sent, with the series that vanished b
   assert.deepEqual(exporter.dropped, {});
 });
 
+test('metrics: what a snapshot that was given up says of vanished series, the next one says', async () => {
+  const exporter = exporterOf();
+  sink.fault = { status: 400 };
+  exporter.metrics({ ...EMPTY_SNAPSHOT, vanished: [vanished('refused')] });
+  await exporter.flush(5000);
+  sink.fault = {};
+  const unwritable = {
+    descriptor: { name: 'a' },
+    dataPoints: [{ attributes: {} }],
+    dataPointType: 2,
+  } as never;
+  exporter.metrics({ ...EMPTY_SNAPSHOT, metrics: [unwritable], vanished: [vanished('unwritable')] });
+  await exporter.flush(5000);
+  assert.equal(sink.metrics.length, 0);
+  exporter.metrics(EMPTY_SNAPSHOT);
+  await exporter.flush(5000);
+  assert.deepEqual(sink.metrics.map(({ attributes }) => attributes.of).sort(), ['refused', 'unwritable']);
+  assert.deepEqual(exporter.dropped, { 'metrics/rejected': 2 });
+});
+
 function vanished(of: string) {
   return {
     name: 'ALERTS',
