@@ -4,7 +4,7 @@ import type { LogData } from '../model/log.ts';
 import { VERSION } from '../model/package.ts';
 import type { SpanData } from '../model/span.ts';
 import { type Connection, connect } from './connect.ts';
-import { logLine, metricLines, printLine, spanLine } from './console.ts';
+import { isPipeFull, logLine, metricLines, printLine, spanLine } from './console.ts';
 import { resourceMetrics } from './encoder.ts';
 import { LatestSource } from './latest.ts';
 import { logFromRecord } from './logs.ts';
@@ -141,7 +141,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       for (const line of lines()) (options.print ?? printLine)(line);
     } catch (error) {
       options.onFailure(signal, error as Error);
-      options.onDropped(signal, 'queue_full', 1);
+      options.onDropped(signal, isPipeFull(error) ? 'queue_full' : 'rejected', 1);
     }
   };
 

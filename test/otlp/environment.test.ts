@@ -86,13 +86,18 @@ test('the exporter console writes one line of JSON an item, none writes nothing'
   );
 });
 
-test('an exporter whose output is broken loses the item, and says so', () => {
-  const print = () => {
-    throw new Error('EAGAIN');
-  };
-  const exporter = testExporter({ exporters: { traces: ['console'], metrics: [], logs: [] }, print });
-  exporter.span(spanData(1));
-  assert.deepEqual([exporter.dropped, exporter.failures.length], [{ 'traces/queue_full': 1 }, 1]);
+test('an exporter whose output is full or broken loses the item, and says so', () => {
+  for (const [code, reason] of [
+    ['EAGAIN', 'queue_full'],
+    ['EPIPE', 'rejected'],
+  ] as const) {
+    const print = () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    const exporter = testExporter({ exporters: { traces: ['console'], metrics: [], logs: [] }, print });
+    exporter.span(spanData(1));
+    assert.deepEqual([exporter.dropped, exporter.failures.length], [{ [`traces/${reason}`]: 1 }, 1]);
+  }
 });
 
 test('warming up opens the connection of the alerts and sends no record', async () => {
