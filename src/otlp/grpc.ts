@@ -2,6 +2,7 @@ import { Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { convertLegacyOtlpGrpcOptions } from '@opentelemetry/otlp-grpc-exporter-base';
 import type { Signal } from '../config/otel.ts';
 import { VERSION } from '../model/package.ts';
+import { retryDelayMs } from './retry-info.ts';
 import type { SendResult, Transport } from './transport.ts';
 
 const METHODS: Readonly<Record<Signal, string>> = {
@@ -74,10 +75,10 @@ export function openGrpc(signal: Signal): Transport {
 
 function resultOf(error: ServiceError | null, response: Buffer | undefined): SendResult {
   if (error === null) return { status: 'accepted', response: response ?? new Uint8Array() };
+  const [details] = error.metadata.get('grpc-status-details-bin');
+  const retryAfterMs = details === undefined ? undefined : retryDelayMs(Buffer.from(details));
   // A server that is out of resources says with RetryInfo that it expects to recover.
-  const retryInfo = error.metadata
-    .get('grpc-status-details-bin')
-    .some((details) => Buffer.from(details).includes('google.rpc.RetryInfo'));
-  const retryable = RETRYABLE.has(error.code) || (error.code === status.RESOURCE_EXHAUSTED && retryInfo);
-  return { status: retryable ? 'retryable' : 'rejected', error };
+  const isExhausted = error.code === status.RESOURCE_EXHAUSTED && retryAfterMs !== undefined;
+  if (isExhausted || RETRYABLE.has(error.code)) return { status: 'retryable', error, retryAfterMs };
+  return { status: 'rejected', error };
 }
