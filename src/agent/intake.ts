@@ -148,7 +148,7 @@ export class Intake {
           this.#ingest.ended(from.thread);
           this.#habits.ended(from);
         }),
-      span: (span) => guard('export', () => outlet.send((to) => to.span(span as SpanData))),
+      span: (span) => guard('export', () => outlet.send('traces', (to) => to.span(span as SpanData))),
       queue: (seen) => guard('queues', () => onQueue(seen as SeenQueue)),
       collection: (collection) =>
         guard('memory', () => this.#memory?.collected(monotonicMs(), collection, process.memoryUsage.rss())),
@@ -172,6 +172,6 @@ export class Intake {
     // Thousands of times a second: no function of its own where it can be sent at once.
     const { exporting } = outlet;
     if (exporting !== undefined) exporting.run(run);
-    else outlet.send((to) => to.run(run));
+    else outlet.send('traces', (to) => to.run(run));
   }
 }

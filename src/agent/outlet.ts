@@ -1,3 +1,4 @@
+import type { Signal } from '../config/otel.ts';
 import type { Registry } from '../store/registry.ts';
 import type { Exporting } from './exporting.ts';
 
@@ -7,7 +8,7 @@ const MAX_WAITING = 2048;
 /** The way out for spans, alerts and events, which may come before there are exporters. */
 export class Outlet {
   readonly #registry: Registry;
-  readonly #waiting: ((to: Exporting) => void)[] = [];
+  readonly #waiting: { readonly signal: Signal; readonly send: (to: Exporting) => void }[] = [];
   #exporting: Exporting | undefined;
 
   constructor(registry: Registry) {
@@ -19,17 +20,18 @@ export class Outlet {
     return this.#exporting;
   }
 
-  send(send: (to: Exporting) => void): void {
+  send(signal: Signal, send: (to: Exporting) => void): void {
     if (this.#exporting !== undefined) send(this.#exporting);
-    else if (this.#waiting.push(send) > MAX_WAITING) {
-      this.#waiting.shift();
-      this.#registry.add('taskwarden.telemetry.dropped', { signal: 'traces', reason: 'queue_full' }, 1);
+    else if (this.#waiting.push({ signal, send }) > MAX_WAITING) {
+      const dropped = this.#waiting.shift()!;
+      const attributes = { signal: dropped.signal, reason: 'queue_full' };
+      this.#registry.add('taskwarden.telemetry.dropped', attributes, 1);
     }
   }
 
   /** There are exporters: what has waited for them is sent. */
   open(exporting: Exporting): void {
     this.#exporting = exporting;
-    for (const send of this.#waiting.splice(0)) send(exporting);
+    for (const { send } of this.#waiting.splice(0)) send(exporting);
   }
 }

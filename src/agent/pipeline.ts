@@ -279,7 +279,7 @@ export class Pipeline {
       blocks: this.#blocks,
       queues: this.#queues,
       flush: async () => this.#outlet.exporting?.flush(FLUSH_MS),
-      onEvent: (record) => this.#outlet.send((to) => to.event(record)),
+      onEvent: (record) => this.#outlet.send('logs', (to) => to.event(record)),
       warn: this.#warn,
     });
     this.#actions = actions;
@@ -316,7 +316,7 @@ export class Pipeline {
       service: String(this.#resource['service.name']),
       registry: this.#registry,
       guard: this.#guard,
-      onEvent: (record) => this.#outlet.send((to) => to.event(record)),
+      onEvent: (record) => this.#outlet.send('logs', (to) => to.event(record)),
       evaluate: () => this.#tick('all'),
     });
     this.#aftermath = aftermath;
@@ -329,7 +329,7 @@ export class Pipeline {
     // What an action does may need to know of the block; what the alert tells, of the files that the action writes.
     const evidence = this.#guard('actions', () => this.#actions?.dispatch(this.#blocks.look(transition)));
     const found = this.#blocks.attach(transition, evidence ?? []);
-    this.#outlet.send((to) => to.alert(found));
+    this.#outlet.send('logs', (to) => to.alert(found));
   }
 
   #record(): void {
