@@ -1,4 +1,4 @@
-import { appendFileSync, lstatSync, readFileSync, renameSync } from 'node:fs';
+import { appendFileSync, lstatSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskKey } from '../../bridge/protocol.ts';
 import type { Crash } from './crash.ts';
@@ -82,9 +82,24 @@ export class Deaths {
   }
 
   #append(death: Death): void {
-    if ((lstatSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) > MAX_BYTES)
-      renameSync(this.#path, `${this.#path}.old`);
+    if (isFull(this.#path)) this.#putAway();
     appendFileSync(this.#path, `${JSON.stringify(death)}\n`, { mode: 0o600 });
+  }
+
+  /** Another process may do it at the same time: whoever gets the full file makes it the former one. */
+  #putAway(): void {
+    const taken = `${this.#path}.${Math.random().toString(36).slice(2)}`;
+    try {
+      renameSync(this.#path, taken);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return;
+    }
+    if (isFull(taken)) renameSync(taken, `${this.#path}.old`);
+    else {
+      appendFileSync(this.#path, readFileSync(taken), { mode: 0o600 });
+      rmSync(taken);
+    }
   }
 
   /** Changes with what is remembered; '' where nothing is. */
@@ -132,6 +147,10 @@ export class Deaths {
         if (death !== undefined) yield death;
       }
   }
+}
+
+function isFull(path: string): boolean {
+  return (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_BYTES;
 }
 
 function count(all: Map<string, Poison>, key: string, one: Poison): void {

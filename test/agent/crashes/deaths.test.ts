@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, statSync } from 'node:fs';
+import fs, { appendFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { crashOf } from '../../../src/agent/crashes/crash.ts';
 import { Deaths } from '../../../src/agent/crashes/deaths.ts';
 import { readRecording } from '../../../src/agent/crashes/read-recording.ts';
@@ -87,4 +88,25 @@ test('lines that are no deaths are passed over', () => {
     appendFileSync(join(path, 'deaths.jsonl'), `${line}\n`);
   for (let i = 0; i < 3; i++) deaths.remember(death(['1'], i));
   assert.equal(deaths.poison('mailer', 5, OPTIONS)[0]?.jobId, '1');
+});
+
+test('another process that puts the full file away at the same moment costs no death', () => {
+  for (const others of [[], ['42']]) {
+    const path = folder();
+    const file = join(path, 'deaths.jsonl');
+    const rename = renameSync;
+    writeFileSync(file, `${'x'.repeat(300_000)}\n`);
+    mock.method(fs, 'renameSync', (from: string, to: string) => {
+      mock.restoreAll();
+      syncBuiltinESMExports();
+      rename(file, `${file}.old`);
+      for (const job of others) new Deaths(path).remember(death([job], 0));
+      rename(from, to);
+    });
+    syncBuiltinESMExports();
+    for (const at of [1, 2, 3]) new Deaths(path).remember(death(['42'], at));
+    assert.deepEqual(readdirSync(path).sort(), ['deaths.jsonl', 'deaths.jsonl.old']);
+    assert.ok(statSync(`${file}.old`).size > 300_000);
+    assert.equal(new Deaths(path).poison('mailer', 4, OPTIONS)[0]?.deaths, 3 + others.length);
+  }
 });
