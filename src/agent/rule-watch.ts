@@ -1,5 +1,5 @@
-import { type FSWatcher, statSync, watch } from 'node:fs';
-import { resolve } from 'node:path';
+import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { findRuleFiles } from '../rules/find.ts';
 import { placesOf } from '../rules/places.ts';
 
@@ -29,6 +29,8 @@ export interface RuleWatchOptions {
 export class RuleWatch {
   readonly #options: RuleWatchOptions;
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Of the files, and of what links to them lead to. */
+  #names: ReadonlySet<string> = new Set();
   #seen: string;
   #timer: NodeJS.Timeout | undefined;
   #since: number | undefined;
@@ -38,6 +40,11 @@ export class RuleWatch {
     this.#options = options;
     this.#seen = this.#look();
     this.#watchFolders();
+  }
+
+  /** A log that grows beside the rules is no reason to look; what appears, goes or is moved may be. */
+  #isOther(event: string, name: string | null): boolean {
+    return this.#since === undefined && event === 'change' && name !== null && !this.#names.has(name);
   }
 
   #notice(): void {
@@ -62,10 +69,16 @@ export class RuleWatch {
   /** What tells one state of the files from another: names, inodes, sizes and times. */
   #look(): string {
     const { patterns, cwd } = this.#options;
+    const names = new Set<string>();
     const states = findRuleFiles(patterns, cwd).files.map((file) => {
-      const found = statSync(resolve(cwd, file), { throwIfNoEntry: false, bigint: true });
-      return found === undefined ? [file] : [file, found.ino, found.size, found.mtimeNs, found.ctimeNs];
+      const path = resolve(cwd, file);
+      names.add(basename(path));
+      const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+      if (found === undefined) return [file];
+      names.add(basename(realpathSync(path)));
+      return [file, found.ino, found.size, found.mtimeNs, found.ctimeNs];
     });
+    this.#names = names;
     return states.map((state) => state.join(' ')).join('\n');
   }
 
@@ -87,7 +100,9 @@ export class RuleWatch {
   #watchFolder(key: string, folder: string): void {
     try {
       if (this.#watchers.size >= MAX_FOLDERS) throw new Error(`more than ${MAX_FOLDERS} folders`);
-      const watcher = watch(folder, { persistent: false }, () => this.#notice());
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
+        if (!this.#isOther(event, name)) this.#notice();
+      });
       watcher.on('error', (error) => {
         watcher.close();
         this.#watchers.delete(key);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -272,4 +273,25 @@ test('links in a circle come to an end', () => {
   symlinkSync('b', join(folder, 'a'));
   symlinkSync('a', join(folder, 'b'));
   assert.ok(placesOf(['a/r.yaml', 'a/*.yaml'], folder).has(folder));
+});
+
+test('a log that is written beside the rules has no folder looked through', async () => {
+  // The folder above is watched, too, and must be one in which nobody else writes.
+  mkdirSync(join(folder, 'rules'));
+  for (const name of ['r.yaml', 'worker.log']) write(join('rules', name), '');
+  let checks = 0;
+  new RuleWatch({
+    patterns: ['rules/*.yaml'],
+    cwd: folder,
+    onChange: () => {},
+    guard: () => checks++,
+    onBlind: (error) => assert.fail(String(error)),
+  });
+  const settle = () => new Promise((later) => setTimeout(later, 600));
+  appendFileSync(join(folder, 'rules/worker.log'), 'a line');
+  await settle();
+  assert.equal(checks, 0);
+  appendFileSync(join(folder, 'rules/r.yaml'), '# more');
+  await settle();
+  assert.equal(checks, 1);
 });
