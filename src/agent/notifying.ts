@@ -18,7 +18,7 @@ export interface NotifyingOptions {
   readonly config: Pick<Config, 'alertmanagers' | 'webhooks' | 'externalLabels' | 'externalUrl'>;
   readonly registry: Registry;
   readonly resource: ResourceAttributes;
-  readonly alerting: Pick<Alerting, 'alerts' | 'describe'>;
+  readonly alerting: Pick<Alerting, 'alerts'>;
   readonly guard: Guard;
   readonly warn: (text: string) => void;
 }
@@ -40,7 +40,6 @@ export async function openNotifier(options: NotifyingOptions): Promise<Notifier>
     externalUrl,
     fingerprint,
     alerts: () => alerting.alerts(),
-    intervals: () => new Map(alerting.describe().map(({ name, intervalMs }) => [name, intervalMs])),
     later: (run) => queueMicrotask(() => guard('notify', run)),
     onOutcome: (sink, outcome, n) => registry.add('taskwarden.notifications', { sink, outcome }, n),
     now: wallClock,

@@ -20,8 +20,6 @@ export interface NotifierOptions extends OutgoingOptions {
   readonly targets: readonly Target[];
   /** Pending and firing alerts as they are now: where annotations of what is sent again come from. */
   readonly alerts: () => Iterable<ActiveAlert>;
-  /** Evaluation intervals of the rule groups by their names, ms. */
-  readonly intervals: () => ReadonlyMap<string, number>;
   /** Runs something when the evaluation that is on has ended. */
   readonly later: (run: () => void) => void;
   readonly onOutcome: (sink: SinkKind, outcome: Outcome, alerts: number) => void;
@@ -120,8 +118,7 @@ export class Notifier {
 
   #send(alerts: readonly ActiveAlert[], to: readonly SinkKind[]): void {
     if (alerts.length === 0) return;
-    const intervals = this.#options.intervals();
-    const texts = alerts.map((alert) => outgoing(alert, intervals.get(alert.group) ?? 0, this.#options));
+    const texts = alerts.map((alert) => outgoing(alert, this.#options));
     for (const { sink, outbox, delivery } of this.#servers) {
       if (!to.includes(sink)) continue;
       outbox.offer(texts);

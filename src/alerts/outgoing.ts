@@ -34,8 +34,7 @@ const MAX_RUNS = 5;
 /** The annotation that names the runs concerned: jobs and traces are no labels, which must be few. */
 export const RUNS_ANNOTATION = 'taskwarden_runs';
 
-/** @param intervalMs evaluation interval of the alert's rule group, ms */
-export function outgoing(alert: ActiveAlert, intervalMs: number, options: OutgoingOptions): OutgoingAlert {
+export function outgoing(alert: ActiveAlert, options: OutgoingOptions): OutgoingAlert {
   const labels = legal({ ...options.labels, ...alert.labels });
   const runs = alert.runs.length === 0 ? {} : { [RUNS_ANNOTATION]: runsText(alert.runs) };
   return {
@@ -44,7 +43,7 @@ export function outgoing(alert: ActiveAlert, intervalMs: number, options: Outgoi
     annotations: legal({ ...runs, ...findingTexts(alert.findings), ...alert.annotations }, MAX_TEXT),
     startsAt: alert.firedAt ?? alert.activeAt,
     resolvedAt: alert.state === 'resolved' ? alert.resolvedAt : undefined,
-    intervalMs,
+    intervalMs: alert.intervalMs,
     generatorUrl: generatorUrl(options.externalUrl, alert.expr),
   };
 }

@@ -45,6 +45,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 const EVERYTHING: AlertTransition = {
   name: '',
   group: '',
+  intervalMs: 5000,
   expr: '',
   state: 'resolved',
   previousState: 'firing',

@@ -62,6 +62,8 @@ export interface ActiveAlert {
   /** Alert name: the label `alertname`. */
   readonly name: string;
   readonly group: string;
+  /** Evaluation interval of that group, ms. */
+  readonly intervalMs: number;
   /** Expression of the rule, as written. */
   readonly expr: string;
   state: AlertState;

@@ -45,13 +45,15 @@ export interface AlertUpdate {
 export class RuleAlerts {
   readonly rule: AlertRule;
   readonly group: string;
+  readonly #intervalMs: number;
   /** By canonical label text; resolved ones are kept for 15 minutes. */
   readonly #alerts = new Map<string, AlertRecord>();
   readonly #series = new WeakMap<Labels, { [of in ActiveAlert['state'] | 'since']?: Labels }>();
 
-  constructor(rule: AlertRule, group: string) {
+  constructor(rule: AlertRule, group: string, intervalMs: number) {
     this.rule = rule;
     this.group = group;
+    this.#intervalMs = intervalMs;
   }
 
   /** All alerts, resolved ones included. */
@@ -101,7 +103,8 @@ export class RuleAlerts {
 
   /** Takes over the alerts of the same rule as it was before its file changed: of the same name and labels. */
   adopt(former: RuleAlerts): void {
-    for (const [key, alert] of former.#alerts) this.#alerts.set(key, { ...alert, expr: this.rule.expr });
+    const present = { expr: this.rule.expr, intervalMs: this.#intervalMs };
+    for (const [key, alert] of former.#alerts) this.#alerts.set(key, { ...alert, ...present });
   }
 
   /**
@@ -177,6 +180,7 @@ export class RuleAlerts {
     return {
       name: this.rule.name,
       group: this.group,
+      intervalMs: this.#intervalMs,
       expr: this.rule.expr,
       state: 'pending',
       labels,

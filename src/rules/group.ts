@@ -53,7 +53,7 @@ export class GroupRunner {
       const last: Outcome = { error: '', at: undefined, took: 0 };
       return rule.kind === 'record'
         ? { rule, series, last, recorder: new Recorder(rule), alerts: undefined }
-        : { rule, series, last, alerts: new RuleAlerts(rule, group.name) };
+        : { rule, series, last, alerts: new RuleAlerts(rule, group.name, this.intervalMs) };
     });
   }
 

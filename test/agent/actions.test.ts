@@ -7,7 +7,14 @@ import type { LogData } from '../../src/model/log.ts';
 
 function transition(action: string, over: Partial<AlertTransition> = {}): AlertTransition {
   return {
-    ...{ name: 'Stuck', group: 'g', expr: 'x > 1', state: 'firing', previousState: 'inactive' },
+    ...{
+      name: 'Stuck',
+      group: 'g',
+      intervalMs: 5000,
+      expr: 'x > 1',
+      state: 'firing',
+      previousState: 'inactive',
+    },
     ...{ labels: { alertname: 'Stuck', task_name: 'resize' }, value: 2, fingerprint: 'ab', at: 5 },
     ...{ activeAt: 1, firedAt: 1, resolvedAt: undefined },
     annotations: { taskwarden_action: action },

@@ -31,6 +31,7 @@ function alert(over: Partial<AlertTransition> = {}): AlertTransition {
   return {
     name: 'Busy',
     group: 'own',
+    intervalMs: 5000,
     expr: 'up',
     state: 'firing',
     previousState: 'inactive',

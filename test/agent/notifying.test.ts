@@ -36,7 +36,7 @@ async function setup(yaml: string, env: Record<string, string> = {}) {
     config: loadConfig({ env, cwd: folder.path }),
     registry,
     resource: { 'service.name': 'mailer', 'service.namespace': 'shop', 'service.instance.id': 'a-1' },
-    alerting: { alerts: () => [], describe: () => [] },
+    alerting: { alerts: () => [] },
     guard: createGuard(registry, assert.fail),
     warn: (text) => told.push(text),
   });

@@ -87,7 +87,14 @@ async function watch(url = server.url, intervalMs = 1000): Promise<Watching> {
 
 function alert(runs: AlertTransition['runs'], over: Partial<AlertTransition> = {}): AlertTransition {
   return {
-    ...{ name: 'Long', group: 'g', expr: 'x > 1', state: 'firing', previousState: 'inactive' },
+    ...{
+      name: 'Long',
+      group: 'g',
+      intervalMs: 5000,
+      expr: 'x > 1',
+      state: 'firing',
+      previousState: 'inactive',
+    },
     ...{ labels: LABELS, annotations: {}, value: 2, fingerprint: 'ab', at: 5 },
     ...{ activeAt: 1, firedAt: 1, resolvedAt: undefined, runs },
     ...over,

@@ -4,7 +4,7 @@ import { type Answer, Delivery, type Outbox, type Outcome, type Request } from '
 import { outgoing } from '../../src/alerts/outgoing.ts';
 import { transition } from './transitions.ts';
 
-const ALERT = outgoing(transition(), 5000, { labels: {}, externalUrl: '', fingerprint: () => 'a' });
+const ALERT = outgoing(transition(), { labels: {}, externalUrl: '', fingerprint: () => 'a' });
 
 /** First in, first out. */
 class Queue implements Outbox {

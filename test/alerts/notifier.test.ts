@@ -34,7 +34,6 @@ function setup(sinks: SinkKind[]) {
     externalUrl: '',
     fingerprint,
     alerts: () => current,
-    intervals: () => new Map([['tasks', 2 * MINUTE]]),
     later: (run) => waiting.push(run),
     onOutcome: (_sink, outcome) => assert.equal(outcome, 'sent'),
     now: () => AT + clock.elapsed,
@@ -95,7 +94,7 @@ test('a firing alert is sent again every minute, with its annotations of now and
   notifier.transition(named('A'));
   await evaluated();
   sent();
-  current.push(named('A', { annotations: { summary: 'worse' } }));
+  current.push(named('A', { annotations: { summary: 'worse' }, intervalMs: 2 * MINUTE }));
   assert.deepEqual(await remindAt(MINUTE - 1), []);
   const again = await remindAt(MINUTE);
   assert.deepEqual(

@@ -10,7 +10,7 @@ import { transition } from './transitions.ts';
 function alert(fingerprint: string, value = ''): OutgoingAlert {
   const labels = { alertname: 'A' };
   const options = { labels, externalUrl: '', fingerprint: () => fingerprint };
-  return outgoing(transition({ annotations: { value } }), 5000, options);
+  return outgoing(transition({ annotations: { value } }), options);
 }
 const noneDropped = (count: number): void => assert.equal(count, 0);
 const many = (count: number, from = 0) => Array.from({ length: count }, (_, i) => alert(`${from + i}`));

@@ -12,7 +12,7 @@ const OPTIONS = {
   fingerprint: (labels: object) => Object.keys(labels).sort().join(),
 };
 const sent = (changes: Partial<AlertTransition> = {}, over = {}) =>
-  outgoing(transition(changes), 5000, { ...OPTIONS, ...over });
+  outgoing(transition(changes), { ...OPTIONS, ...over });
 const parse = (body: string) => JSON.parse(body);
 const MINUTE = 60_000;
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -54,7 +54,7 @@ test('Alertmanager is told when a firing alert ends unless it is told again', ()
     startsAt: iso(AT),
     endsAt: iso(now + 4 * MINUTE),
   });
-  const [slow] = parse(alertmanagerBody([outgoing(transition(), 10 * MINUTE, OPTIONS)], now));
+  const [slow] = parse(alertmanagerBody([sent({ intervalMs: 10 * MINUTE })], now));
   assert.equal(slow.endsAt, iso(now + 40 * MINUTE));
   const [ended] = parse(alertmanagerBody([sent({ state: 'resolved', resolvedAt: AT + 10_000 })], now));
   assert.equal(ended.endsAt, iso(AT + 10_000));

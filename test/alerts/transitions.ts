@@ -19,6 +19,7 @@ export function transition(changes: Partial<AlertTransition> = {}): AlertTransit
   return {
     name: 'TaskBlocksEventLoop',
     group: 'tasks',
+    intervalMs: 5000,
     expr: 'x > 1',
     state: 'firing',
     previousState: 'inactive',

@@ -7,6 +7,7 @@ import { serve, T0 } from './server.ts';
 const alert: ActiveAlert = {
   name: 'Deep',
   group: 'queues',
+  intervalMs: 5000,
   expr: 'depth > 5',
   state: 'firing',
   labels: { alertname: 'Deep', severity: 'warning' },

@@ -60,7 +60,7 @@ test('an alert fires and ends in every Alertmanager, although one peer is down',
     }),
     registry,
     resource: { 'service.name': 'mailer', 'service.instance.id': 'a-1' },
-    alerting: { alerts: () => [], describe: () => [] },
+    alerting: { alerts: () => [] },
     guard: createGuard(registry, assert.fail),
     warn: () => {},
   });

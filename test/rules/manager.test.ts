@@ -71,6 +71,7 @@ describe('one alert', () => {
       {
         name: 'A',
         group: 'g',
+        intervalMs: 5000,
         expr: 'x',
         state: 'firing',
         previousState: 'inactive',

@@ -276,6 +276,20 @@ describe('other rules while running', () => {
     run(rules, 35);
     assert.equal(rules.describe()[0]?.lastEvaluation, at(35));
   });
+
+  test('an alert has the interval of its group, also where two files have one of that name', () => {
+    const text = (interval: string) =>
+      file(`- name: g\n  interval: ${interval}\n  rules:\n  - {alert: A${interval}, expr: x}\n`);
+    const rules = manager('', { groups: [...groups(text('1m')), ...groups(text('10m'), 's.yaml')] });
+    const intervals = () => rules.alerts().map(({ name, intervalMs }) => [name, intervalMs]);
+    run(rules, 0);
+    assert.deepEqual(intervals(), [
+      ['A1m', 60_000],
+      ['A10m', 600_000],
+    ]);
+    rules.reload(groups(text('1m').replace('interval: 1m', 'interval: 2m')));
+    assert.deepEqual(intervals(), [['A1m', 120_000]]);
+  });
 });
 
 describe('limits', () => {

@@ -93,6 +93,7 @@ function transition({ name, labels: given, annotations, value, runs }: Said, at:
   return {
     name,
     group: 'taskwarden-run',
+    intervalMs: 0,
     expr: '',
     state: 'firing',
     previousState: 'inactive',

@@ -10,7 +10,13 @@ const block = (over: Partial<Block> = {}): Block => ({
   ...over,
 });
 const alert = (over: Partial<AlertTransition> = {}): AlertTransition => ({
-  ...{ name: 'Blocks', group: 'g', expr: 'task_event_loop_blocked_seconds > 1', state: 'firing' },
+  ...{
+    name: 'Blocks',
+    group: 'g',
+    intervalMs: 5000,
+    expr: 'task_event_loop_blocked_seconds > 1',
+    state: 'firing',
+  },
   ...{ previousState: 'inactive', labels: { task_name: MAIL.task }, annotations: {}, value: 1 },
   ...{ fingerprint: 'a', activeAt: 0, firedAt: 0, resolvedAt: undefined, runs: [], at: 0 },
   ...over,
