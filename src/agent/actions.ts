@@ -2,7 +2,7 @@ import { ACTION_ANNOTATION, type ActionName, actionNames, CAPTURES, isAction } f
 import type { AlertTransition } from '../model/alert.ts';
 import type { LogData } from '../model/log.ts';
 
-export const ACTION_EVENT = 'taskwarden.action';
+const ACTION_EVENT = 'taskwarden.action';
 
 /** Actions of one alert; further names count as refused. */
 const MAX_ACTIONS = 8;
@@ -156,7 +156,7 @@ function failure(error: unknown): ActionResult {
 }
 
 /** The log record of one action. */
-export function actionRecord(
+function actionRecord(
   name: string,
   {
     outcome,

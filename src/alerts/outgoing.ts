@@ -32,7 +32,7 @@ const MAX_TEXT = 4096;
 const MAX_RUNS = 5;
 
 /** The annotation that names the runs concerned: jobs and traces are no labels, which must be few. */
-export const RUNS_ANNOTATION = 'taskwarden_runs';
+const RUNS_ANNOTATION = 'taskwarden_runs';
 
 export function outgoing(alert: ActiveAlert, options: OutgoingOptions): OutgoingAlert {
   const labels = legal({ ...options.labels, ...alert.labels });

@@ -34,7 +34,7 @@ export function linesOf({ resultType, result }: QueryData): string[] {
 }
 
 /** A series as PromQL selects it. */
-export function seriesName({ __name__: name = '', ...labels }: Metric): string {
+function seriesName({ __name__: name = '', ...labels }: Metric): string {
   const pairs = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
   return pairs.length === 0 && name !== '' ? name : `${name}{${pairs.join(', ')}}`;
 }

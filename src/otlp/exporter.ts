@@ -32,7 +32,7 @@ export interface ExporterLimits {
   readonly maxRetryMs: number;
 }
 
-export const DEFAULT_LIMITS: ExporterLimits = {
+const DEFAULT_LIMITS: ExporterLimits = {
   spanQueue: 16_384,
   spanBatch: 512,
   spanDelayMs: 1000,

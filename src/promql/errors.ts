@@ -4,7 +4,7 @@ import { type Position, TaskwardenError } from '../model/errors.ts';
 export { quoteGo as quote } from './strings.ts';
 
 /** The line and column, counted from 1, of an offset into a text. */
-export function positionAt(text: string, offset: number): Position {
+function positionAt(text: string, offset: number): Position {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;
   return { line: before.split('\n').length, column: offset - lineStart + 1 };

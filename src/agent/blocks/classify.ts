@@ -33,7 +33,7 @@ export interface BlockFacts extends Spent {
  * A thread that wants to run and got less than this share of the time is starved, not busy. A CPU quota of a tenth leaves a busy one more
  * than that: the kernel gives each CPU half of it at a time, and the agent's may hold the other half.
  */
-export const STARVED_SHARE = 0.03;
+const STARVED_SHARE = 0.03;
 /** From this share of the heap's limit on, V8 does little but collect. */
 const HEAP_FULL = 0.95;
 /** Share of a block, or of a part of it, that collections must have taken to be its cause. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 
 const TICKS_PER_S = 100;
 /** How exactly the kernel tells when a process began, s. */
@@ -45,10 +45,6 @@ export class ThreadState {
         });
       }) ?? false
     );
-  }
-
-  close(): void {
-    if (this.#fd !== undefined) attempt(() => closeSync(this.#fd!));
   }
 }
 

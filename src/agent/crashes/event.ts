@@ -1,7 +1,7 @@
 import type { LogData } from '../../model/log.ts';
 import type { Crash, LostRun } from './crash.ts';
 
-export const CRASH_EVENT = 'taskwarden.crash';
+const CRASH_EVENT = 'taskwarden.crash';
 
 /** Runs that one record names; `taskwarden.crash.runs.count` is how many there were. */
 const MAX_RUNS = 100;

@@ -61,7 +61,7 @@ export function lintVersions(
 }
 
 /** Compares `major.minor`. */
-export function isOlder(version: string, than: string): boolean {
+function isOlder(version: string, than: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [wantedMajor = 0, wantedMinor = 0] = than.split('.').map(Number);
   return major < wantedMajor || (major === wantedMajor && minor < wantedMinor);

@@ -59,7 +59,6 @@ test('the kernel tells state and CPU time of the main thread, and its new childr
   execFileSync('sleep', ['0.2']);
   assert.equal(thread.hasChildSince(100), false, 'one that is older than the block is none of it');
   child.kill('SIGKILL');
-  thread.close();
 });
 
 test('where the kernel tells nothing, nothing is known', () => {
@@ -74,6 +73,5 @@ test('where the kernel tells nothing, nothing is known', () => {
   const odd = new ThreadState(folder);
   assert.equal(odd.cpuMs(), undefined);
   assert.equal(odd.state(), 'S', 'whatever the name holds');
-  odd.close();
   rmSync(folder, { recursive: true });
 });
