@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fieldsAfterName } from '../host/files.ts';
 
 /** A process of this machine, told apart from a later one that has its number. */
 export interface ProcessId {
@@ -26,10 +27,9 @@ export function commandLine(): string {
   return read('/proc/self/cmdline') ?? '';
 }
 
-/** Field 22 of its stat file; the name in field 2 may hold anything, so fields are counted from the last bracket. */
+/** Field 22 of its stat file. */
 function startOf(pid: number | 'self'): number | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  const start = Number(stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const start = Number(fieldsAfterName(read(`/proc/${pid}/stat`) ?? '')[19]);
   return Number.isSafeInteger(start) ? start : undefined;
 }
 

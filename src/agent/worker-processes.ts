@@ -3,6 +3,7 @@ import { Peers, type PeersOptions } from '../host/peers.ts';
 import { monotonicMs } from '../model/clock.ts';
 import type { Labels } from '../model/labels.ts';
 import type { MetricName } from '../model/metrics.ts';
+import { processAttributes } from '../queues/asynq/fleet-readings.ts';
 import type { Inspect } from '../queues/asynq/instance-reader.ts';
 import type { WorkerProcess } from '../queues/asynq/workers.ts';
 import type { InstanceReading } from '../queues/system.ts';
@@ -38,7 +39,7 @@ export function inspectWorkers({ now = monotonicMs, ...options }: InspectOptions
 
 function growthReadings(worker: WorkerProcess, growth: readonly TaskGrowth[]): InstanceReading[] {
   return growth.flatMap(({ queue: name, type, estimate: { bytesPerRun, lower } }) => {
-    const attributes = { ...attributesOf(worker), 'task.name': type };
+    const attributes = { ...processAttributes(worker), 'task.name': type };
     const queue = { prefix: worker.prefix, name };
     return [
       { metric: 'task.memory.growth', attributes, value: bytesPerRun, queue },
@@ -48,7 +49,7 @@ function growthReadings(worker: WorkerProcess, growth: readonly TaskGrowth[]): I
 }
 
 function processReadings(worker: WorkerProcess, figures: PeerFigures): InstanceReading[] {
-  const own = attributesOf(worker);
+  const own = processAttributes(worker);
   const readings: InstanceReading[] = [];
   const put = (metric: MetricName, value: number | undefined, attributes: Labels = {}) => {
     if (value !== undefined) readings.push({ metric, attributes: { ...own, ...attributes }, value });
@@ -68,8 +69,4 @@ function processReadings(worker: WorkerProcess, figures: PeerFigures): InstanceR
     put('queue.worker.memory.container', Math.max(0, group.usage - (group.inactiveFile ?? 0)));
   put('queue.worker.memory.limit', group?.limit);
   return readings;
-}
-
-function attributesOf({ host, pid }: WorkerProcess): Labels {
-  return { 'host.name': host, 'process.pid': String(pid) };
 }

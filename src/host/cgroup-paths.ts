@@ -16,6 +16,12 @@ export interface ControlGroups {
   readonly unified: ControlGroup | undefined;
 }
 
+/** Kills that the kernel has made in a memory group for want of memory. */
+export function oomKills(files: KernelFiles, { version, folders }: ControlGroup): number | undefined {
+  const file = version === 1 ? 'memory.oom_control' : 'memory.events';
+  return files.entry(`${folders[0]}/${file}`, 'oom_kill');
+}
+
 interface Mount {
   /** Path within the hierarchy that is mounted. */
   readonly root: string;

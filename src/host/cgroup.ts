@@ -1,4 +1,4 @@
-import { type ControlGroup, findControlGroups } from './cgroup-paths.ts';
+import { type ControlGroup, findControlGroups, oomKills } from './cgroup-paths.ts';
 import type { KernelFiles } from './files.ts';
 import type { Put } from './gauges.ts';
 
@@ -61,8 +61,8 @@ function putCpu(put: Put, { user, system, limit, throttled }: Cpu): void {
   put('taskwarden.container.cpu.throttled', throttled);
 }
 
-function memoryV1(files: KernelFiles, { folders }: ControlGroup): GroupMemory {
-  const own = folders[0]!;
+function memoryV1(files: KernelFiles, group: ControlGroup): GroupMemory {
+  const own = group.folders[0]!;
   // The kernel works out the limit of parents too. "No limit" is a number near 2^63.
   const limit =
     files.entry(`${own}/memory.stat`, 'hierarchical_memory_limit') ??
@@ -71,18 +71,19 @@ function memoryV1(files: KernelFiles, { folders }: ControlGroup): GroupMemory {
     usage: files.number(`${own}/memory.usage_in_bytes`),
     inactiveFile: files.entry(`${own}/memory.stat`, 'total_inactive_file'),
     limit: limit !== undefined && limit < Number.MAX_SAFE_INTEGER ? limit : undefined,
-    oomKills: files.entry(`${own}/memory.oom_control`, 'oom_kill'),
+    oomKills: oomKills(files, group),
   };
 }
 
-function memoryV2(files: KernelFiles, { folders }: ControlGroup): GroupMemory {
+function memoryV2(files: KernelFiles, group: ControlGroup): GroupMemory {
+  const { folders } = group;
   const own = folders[0]!;
   return {
     usage: files.number(`${own}/memory.current`),
     inactiveFile: files.entry(`${own}/memory.stat`, 'inactive_file'),
     // "max" is no number, hence no limit.
     limit: least(folders.map((folder) => files.number(`${folder}/memory.max`))),
-    oomKills: files.entry(`${own}/memory.events`, 'oom_kill'),
+    oomKills: oomKills(files, group),
   };
 }
 

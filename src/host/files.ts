@@ -72,6 +72,11 @@ export class KernelFiles {
   }
 }
 
+/** Fields of a `stat` file of /proc from the third on: the second is a name in brackets, which may hold anything. */
+export function fieldsAfterName(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 function parseNumber(text: string | undefined): number | undefined {
   const trimmed = text?.trim();
   return trimmed !== undefined && /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : undefined;

@@ -1,4 +1,4 @@
-import type { KernelFiles } from './files.ts';
+import { fieldsAfterName, type KernelFiles } from './files.ts';
 
 /** Processes that a search looks at, at most. */
 const MAX_PROCESSES = 8192;
@@ -21,10 +21,10 @@ export interface FoundProcess {
   readonly startTicks: string;
 }
 
-/** Fields of /proc/PID/stat from the third on; the second is a name in parentheses that may contain anything. */
+/** Fields of /proc/PID/stat from the third on. */
 export function statFields(files: KernelFiles, id: string): readonly string[] | undefined {
   const text = files.text(`/proc/${id}/stat`);
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  return text === undefined ? undefined : fieldsAfterName(text);
 }
 
 /**

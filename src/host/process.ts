@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { KernelFiles } from './files.ts';
+import { fieldsAfterName, type KernelFiles } from './files.ts';
 import type { Put } from './gauges.ts';
 
 /**
@@ -37,9 +37,9 @@ export function processCollector(files: KernelFiles, put: Put): (nowMs: number) 
   };
 }
 
-/** Fields 20 and 23 of proc_pid_stat(5). The second field is a name in parentheses that may contain anything. */
+/** Fields 20 and 23 of proc_pid_stat(5). */
 function parseStat(text: string | undefined): { threads: number | undefined; virtual: number | undefined } {
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = text === undefined ? undefined : fieldsAfterName(text);
   const field = (number: number) =>
     fields?.[number - 3] === undefined ? undefined : Number(fields[number - 3]);
   return { threads: field(20), virtual: field(23) };

@@ -1,6 +1,11 @@
 /** A set of Prometheus labels or OpenTelemetry attributes with string values. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** The value of a label, '' where there is none. */
+export function labelValue(labels: Labels, name: string): string {
+  return Object.hasOwn(labels, name) ? labels[name]! : '';
+}
+
 /** A canonical text of a label set: equal sets give equal keys whatever their order. */
 export function labelsKey(labels: Labels): string {
   const parts: string[] = [];

@@ -1,8 +1,7 @@
-import type { Labels } from '../model/labels.ts';
+import { type Labels, labelValue } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { parseFloat64 } from './format.ts';
 import { Grouping } from './grouping.ts';
-import { own } from './label-ops.ts';
 import { Steady } from './steady.ts';
 
 export interface Bucket {
@@ -58,7 +57,7 @@ function arrange(all: readonly Labels[], grouping: Grouping): Histogram[] {
 
 /** The upper bound that the label `le` says; NaN where it says none. */
 function boundOf(labels: Labels): number {
-  return parseFloat64(own(labels, 'le')) ?? Number.NaN;
+  return parseFloat64(labelValue(labels, 'le')) ?? Number.NaN;
 }
 
 /**

@@ -1,8 +1,8 @@
-import type { Labels } from '../model/labels.ts';
+import { type Labels, labelValue } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import { type CallNode, type Node, unwrap } from './ast.ts';
 import { evaluationError, quote } from './errors.ts';
-import { own, withLabel } from './label-ops.ts';
+import { withLabel } from './label-ops.ts';
 import { assertUnique } from './plan.ts';
 import { compileRegex } from './regex.ts';
 
@@ -32,7 +32,7 @@ export function labelReplace(target: string, replacement: string, source: string
   const regex = regexOf(pattern);
   const groups = regex.namedGroups();
   return relabel((labels) => {
-    const matcher = regex.matcher(own(labels, source));
+    const matcher = regex.matcher(labelValue(labels, source));
     if (!matcher.matches()) return labels;
     const value = expand(replacement, (name) => {
       const index = /^\d+$/.test(name) ? Number(name) : groups[name];
@@ -67,7 +67,7 @@ export function labelJoin(target: string, separator: string, sources: readonly s
   if (!isLabelName(target))
     throw evaluationError(`invalid destination label name in label_join(): ${quote(target)}`);
   return relabel((labels) =>
-    withLabel(labels, target, sources.map((source) => own(labels, source)).join(separator)),
+    withLabel(labels, target, sources.map((source) => labelValue(labels, source)).join(separator)),
   );
 }
 

@@ -1,4 +1,4 @@
-import { keyOf, type Labels } from '../model/labels.ts';
+import { keyOf, type Labels, labelValue } from '../model/labels.ts';
 import { quote } from './errors.ts';
 
 /**
@@ -21,7 +21,7 @@ export function dropName(labels: Labels): Labels {
 }
 
 export function pick(labels: Labels, names: Iterable<string>): Labels {
-  const pairs = [...names].map((name) => [name, own(labels, name)] as const);
+  const pairs = [...names].map((name) => [name, labelValue(labels, name)] as const);
   return Object.fromEntries(pairs.filter(([, value]) => value !== ''));
 }
 
@@ -32,11 +32,6 @@ export function omit(labels: Labels, names: ReadonlySet<string>): Labels {
 /** Labels with one label set, or removed when the value is ''. */
 export function withLabel(labels: Labels, name: string, value: string): Labels {
   return value === '' ? omit(labels, new Set([name])) : { ...labels, [name]: value };
-}
-
-/** The value of a label, '' where there is none. */
-export function own(labels: Labels, name: string): string {
-  return Object.hasOwn(labels, name) ? labels[name]! : '';
 }
 
 /** A label set as Prometheus prints it in messages: `{__name__="name", a="b"}`. */

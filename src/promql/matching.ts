@@ -1,10 +1,10 @@
-import type { Labels } from '../model/labels.ts';
+import { type Labels, labelValue } from '../model/labels.ts';
 import type { Sample } from '../model/queryable.ts';
 import type { BinaryNode, VectorMatching } from './ast.ts';
 import { type Dialect, dropsName } from './dialect.ts';
 import { evaluationError } from './errors.ts';
 import { Grouping } from './grouping.ts';
-import { dropName, formatLabels, keyOf, omit, own, pick, withLabel } from './label-ops.ts';
+import { dropName, formatLabels, keyOf, omit, pick, withLabel } from './label-ops.ts';
 import type { VectorPlan } from './plan.ts';
 import { SteadyPair } from './steady.ts';
 
@@ -149,7 +149,7 @@ class ResultLabels {
     if (matching.card === 'one-to-one') {
       labels = matching.on ? pick(labels, matching.labels) : omit(labels, this.#ignored);
     }
-    for (const name of matching.include) labels = withLabel(labels, name, own(one, name));
+    for (const name of matching.include) labels = withLabel(labels, name, labelValue(one, name));
     return labels;
   }
 }

@@ -1,4 +1,4 @@
-import type { Labels } from '../model/labels.ts';
+import { type Labels, labelValue } from '../model/labels.ts';
 import type { Matcher } from '../model/queryable.ts';
 import type { Column, Family } from './column.ts';
 
@@ -10,7 +10,7 @@ export class SeriesIndex {
 
   /** The series of the name that `labels` have; {@link add} is to follow. */
   family(labels: Labels): Family {
-    const name = own(labels, '__name__');
+    const name = labelValue(labels, '__name__');
     let family = this.#byName.get(name);
     if (family === undefined) {
       family = { columns: new Set(), version: 0, written: 0 };
@@ -31,7 +31,7 @@ export class SeriesIndex {
       each.columns.delete(column);
       each.version++;
     }
-    if (column.family.columns.size === 0) this.#byName.delete(own(column.labels, '__name__'));
+    if (column.family.columns.size === 0) this.#byName.delete(labelValue(column.labels, '__name__'));
   }
 
   /** Notes that a series was written to. */
@@ -51,14 +51,9 @@ export class SeriesIndex {
     const found = this.#found.get(matchers);
     if (found?.family === family && found.version === family.version) return found.columns;
     const columns = [...family.columns].filter(({ labels }) =>
-      matchers.every((matcher) => matcher.matches(own(labels, matcher.name))),
+      matchers.every((matcher) => matcher.matches(labelValue(labels, matcher.name))),
     );
     this.#found.set(matchers, { family, version: family.version, columns });
     return columns;
   }
-}
-
-/** The value of a label, '' where there is none. */
-function own(labels: Labels, name: string): string {
-  return Object.hasOwn(labels, name) ? labels[name]! : '';
 }

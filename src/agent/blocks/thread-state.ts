@@ -1,4 +1,5 @@
 import { openSync, readFileSync, readSync } from 'node:fs';
+import { fieldsAfterName } from '../../host/files.ts';
 
 const TICKS_PER_S = 100;
 /** How exactly the kernel tells when a process began, s. */
@@ -48,10 +49,9 @@ export class ThreadState {
   }
 }
 
-/** The fields of a stat file from the state on: the name before it may hold anything. */
+/** The fields of a stat file from the state on. */
 function fields(path: string): string[] {
-  const text = readFileSync(path, 'latin1');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fieldsAfterName(readFileSync(path, 'latin1'));
 }
 
 function attempt<T>(run: () => T): T | undefined {

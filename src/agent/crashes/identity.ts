@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { findControlGroups } from '../../host/cgroup-paths.ts';
+import { findControlGroups, oomKills } from '../../host/cgroup-paths.ts';
 import { KernelFiles } from '../../host/files.ts';
 import { ownProcess } from '../process-id.ts';
 import type { Identity } from './layout.ts';
@@ -38,8 +38,7 @@ export function memoryGroup(): MemoryGroup {
   const group = findControlGroups(files).of('memory');
   const path = group?.folders[0];
   if (group === undefined || path === undefined) return { path: '', oomKills: () => Number.NaN };
-  const file = `${path}/${group.version === 1 ? 'memory.oom_control' : 'memory.events'}`;
-  return { path, oomKills: () => files.entry(file, 'oom_kill') ?? Number.NaN };
+  return { path, oomKills: () => oomKills(files, group) ?? Number.NaN };
 }
 
 /** What a file is called: `flight-HOST-BOOT-PID-START.bin`. */

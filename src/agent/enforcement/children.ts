@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inbox } from '../../bridge/inbox.ts';
 import { I32 } from '../../bridge/protocol.ts';
+import { fieldsAfterName } from '../../host/files.ts';
 import type { Action } from '../actions.ts';
 import type { MainThread } from '../blocks/main-thread.ts';
 import { done, failed, GONE, isResult, refused, targetOf } from './result.ts';
@@ -94,8 +95,8 @@ function processOf(proc: string, pid: number): Process | undefined {
   const stat = read(`${proc}/${pid}/stat`);
   const line = read(`${proc}/${pid}/cmdline`);
   if (stat === undefined || line === undefined || line === '') return undefined;
-  // Field 22, counted from the state, which is field 3: the name before it may hold anything.
-  const start = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  // Field 22, counted from the state, which is field 3.
+  const start = Number(fieldsAfterName(stat)[19]);
   // Arguments may hold what is nobody's business.
   return { pid, start, command: basename(line.split('\0')[0]!).slice(0, 100) };
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { type ControlGroups, findControlGroups } from '../../host/cgroup-paths.ts';
+import { type ControlGroups, findControlGroups, oomKills } from '../../host/cgroup-paths.ts';
 import type { KernelFiles } from '../../host/files.ts';
 
 export interface Groups {
@@ -40,11 +40,9 @@ export function openGroups(limits: GroupLimits, { files, pid }: { files: KernelF
     const version = [...versions][0]!;
     if (version === 2) makeUnified(groups, wanted, limits, made, pid);
     else for (const name of wanted) makeLegacy(ownGroup(groups, name).folders[0]!, name, limits, made, pid);
-    const memory = limits.memory === undefined ? undefined : made[0]!;
-    const file = version === 1 ? 'memory.oom_control' : 'memory.events';
-    const oomKills = () =>
-      memory === undefined ? Number.NaN : (files.entry(`${memory}/${file}`, 'oom_kill') ?? Number.NaN);
-    return { version, folders: [...new Set(made)], oomKills, release };
+    const folders = [...new Set(made)];
+    const kills = () => (limits.memory === undefined ? undefined : oomKills(files, { version, folders }));
+    return { version, folders, oomKills: () => kills() ?? Number.NaN, release };
   } catch (error) {
     release();
     throw error;

@@ -1,4 +1,4 @@
-import { findControlGroups } from '../../host/cgroup-paths.ts';
+import { findControlGroups, oomKills } from '../../host/cgroup-paths.ts';
 import type { KernelFiles } from '../../host/files.ts';
 import { type LimitBy, sizeText } from './arguments.ts';
 import { openGroups } from './groups.ts';
@@ -70,8 +70,7 @@ const NOTHING = { about: '', prefix: [], nodeOptions: [], release: () => {} };
 function ownKills(files: KernelFiles): () => number {
   const group = findControlGroups(files).of('memory');
   if (group === undefined) return () => Number.NaN;
-  const file = `${group.folders[0]}/${group.version === 1 ? 'memory.oom_control' : 'memory.events'}`;
-  return () => files.entry(file, 'oom_kill') ?? Number.NaN;
+  return () => oomKills(files, group) ?? Number.NaN;
 }
 
 function byGroups(wanted: Wanted, host: LimitsHost): Limits {
