@@ -47,16 +47,16 @@ export function watch({ samples }: Recording, kind: LeakKind): Told {
   const estimates = new Map<string, number>();
   let unattributed = 0;
   for (const [i, { memory, ...sample }] of samples.entries()) {
-    estimator.observe({ ...sample, usedHeapAfterMajorGc: memory[kind] });
-    for (const [task, { bytesPerRun }] of estimator.estimates()) {
+    estimator.observe({ ...sample, level: memory[kind] });
+    for (const [task, { perRun }] of estimator.estimates()) {
       if (named.has(task)) continue;
       named.set(task, i + 1);
-      estimates.set(task, bytesPerRun);
+      estimates.set(task, perRun);
     }
     for (const [task, { state }] of estimator.findings())
       if (state === 'confirmed' && !confirmed.has(task)) confirmed.set(task, i + 1);
     if (estimator.unattributed() !== undefined) unattributed++;
   }
-  const last = new Map([...estimator.estimates()].map(([task, { bytesPerRun }]) => [task, bytesPerRun]));
+  const last = new Map([...estimator.estimates()].map(([task, { perRun }]) => [task, perRun]));
   return { named, confirmed, estimates, last, unattributed };
 }

@@ -27,7 +27,7 @@ export class Descriptors {
     const count = this.#registry.value('process.unix.file_descriptor.count', {});
     if (count === undefined) return;
     this.#growth.observe({
-      usedHeapAfterMajorGc: count,
+      level: count,
       completedByTask: this.#ingest.completed,
       inFlight,
       timeMs: nowMs,
@@ -41,7 +41,7 @@ export class Descriptors {
       if (estimate === undefined) continue;
       const attributes = { ...taskAttributes(task), 'leak.state': findings.get(key)!.state };
       told.set(labelsKey(attributes), attributes);
-      this.#registry.set('task.file_descriptors.growth', attributes, estimate.bytesPerRun);
+      this.#registry.set('task.file_descriptors.growth', attributes, estimate.perRun);
       this.#registry.set('task.file_descriptors.growth.lower', attributes, estimate.lower);
     }
     for (const [key, attributes] of this.#told) {

@@ -35,7 +35,7 @@ export class Leaks {
       if (task === undefined) continue;
       const attributes = this.#attributes(task, finding, tasks);
       told.set(labelsKey(attributes), attributes);
-      this.#registry.set('task.memory.leak', attributes, finding.bytesPerRun);
+      this.#registry.set('task.memory.leak', attributes, finding.perRun);
     }
     for (const [key, attributes] of this.#told)
       if (!told.has(key)) this.#registry.remove('task.memory.leak', attributes);

@@ -79,7 +79,7 @@ export class Memory {
       inFlight: this.#inbox.active().length,
       timeMs: nowMs,
     };
-    const saw = (usedHeapAfterMajorGc: number): HeapObservation => ({ ...at, usedHeapAfterMajorGc });
+    const saw = (level: number): HeapObservation => ({ ...at, level });
     this.#external.observe(saw(external), tasks);
     this.#rss.observe(saw(rss - this.#resident() - external), tasks);
     if (exact) {
@@ -91,11 +91,11 @@ export class Memory {
   #nameRetaining(tasks: ReadonlyMap<string, TaskKey>): void {
     const estimates = this.#heap.estimator.estimates();
     const named = new Map<string, TaskKey>();
-    for (const [key, { bytesPerRun, lower }] of estimates) {
+    for (const [key, { perRun, lower }] of estimates) {
       const task = tasks.get(key);
       if (task === undefined) continue;
       named.set(key, task);
-      this.#registry.set('task.memory.retained', taskAttributes(task), bytesPerRun);
+      this.#registry.set('task.memory.retained', taskAttributes(task), perRun);
       this.#registry.set('task.memory.retained.lower', taskAttributes(task), lower);
     }
     for (const [key, task] of this.#named) {

@@ -62,7 +62,7 @@ export class WorkerGrowth {
     }
     if (memory !== undefined) {
       const completedByTask = own.secondsInFlight;
-      own.estimator.observe({ usedHeapAfterMajorGc: memory, completedByTask, inFlight, timeMs: nowMs });
+      own.estimator.observe({ level: memory, completedByTask, inFlight, timeMs: nowMs });
     }
     return [...own.estimator.estimates()].flatMap(([task, estimate]) => {
       const [by, queue = '', type = ''] = task.split('\n');
@@ -81,7 +81,7 @@ export class WorkerGrowth {
   #of(process: string): Followed | undefined {
     const known = this.#followed.get(process);
     if (known !== undefined || this.#followed.size >= MAX_FOLLOWED) return known;
-    const estimator = new GrowthEstimator({ minGrowthBytes: MIN_GROWTH_BYTES });
+    const estimator = new GrowthEstimator({ minGrowth: MIN_GROWTH_BYTES });
     const own = { estimator, secondsInFlight: new Map(), hands: new Map(), atMs: this.#now() };
     this.#followed.set(process, own);
     return own;

@@ -38,11 +38,11 @@ export function inspectWorkers({ now = monotonicMs, ...options }: InspectOptions
 }
 
 function growthReadings(worker: WorkerProcess, growth: readonly TaskGrowth[]): InstanceReading[] {
-  return growth.flatMap(({ queue: name, type, estimate: { bytesPerRun, lower } }) => {
+  return growth.flatMap(({ queue: name, type, estimate: { perRun, lower } }) => {
     const attributes = { ...processAttributes(worker), 'task.name': type };
     const queue = { prefix: worker.prefix, name };
     return [
-      { metric: 'task.memory.growth', attributes, value: bytesPerRun, queue },
+      { metric: 'task.memory.growth', attributes, value: perRun, queue },
       { metric: 'task.memory.growth.lower', attributes, value: lower, queue },
     ] as const;
   });

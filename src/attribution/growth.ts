@@ -9,11 +9,10 @@ import {
   viewOf,
 } from './suspects.ts';
 
-/** Heap that every run of a task leaves behind. */
+/** What every run of a task leaves behind, in the unit of the observations. */
 export interface RetainedEstimate {
-  /** Bytes per run. */
-  readonly bytesPerRun: number;
-  /** Bytes per run, 4 standard errors below the estimate; above 0. */
+  readonly perRun: number;
+  /** Of a run, 4 standard errors below the estimate; above 0. */
   readonly lower: number;
   /** Full collections that the estimate rests on. */
   readonly samples: number;
@@ -37,8 +36,8 @@ export interface GrowthOptions {
   maxTasks?: number;
   /** Observations before anything is said. */
   minSamples?: number;
-  /** Bytes that a task must have added before it is suspected. */
-  minGrowthBytes?: number;
+  /** What a task must have added before it is suspected, in the unit of the observations. */
+  minGrowth?: number;
   /** Bytes that caches may fill: a task that has added less is never confirmed. */
   cacheBytes?: number;
 }
@@ -102,13 +101,13 @@ export class GrowthEstimator {
   constructor(options: GrowthOptions = {}) {
     this.#window = new SampleWindow(options.maxSamples ?? 128, options.maxTasks ?? 200);
     this.#minSamples = options.minSamples ?? 12;
-    this.#limits = { confidence: CONFIDENCE, minGrowthBytes: options.minGrowthBytes ?? 2 * MIB };
+    this.#limits = { confidence: CONFIDENCE, minGrowth: options.minGrowth ?? 2 * MIB };
     this.#cacheBytes = options.cacheBytes ?? 32 * MIB;
   }
 
   /** Takes the next observation; those whose heap is no finite number are ignored. */
   observe(observation: HeapObservation): void {
-    if (!Number.isFinite(observation.usedHeapAfterMajorGc)) return;
+    if (!Number.isFinite(observation.level)) return;
     this.#window.add(observation);
     this.#observed++;
     this.#completed = observation.completedByTask;
@@ -154,7 +153,7 @@ export class GrowthEstimator {
         const into = group.length > 0 ? ambiguous : found;
         // Which of a group comes first is chance: it is always told under the same name.
         const [name = task, ...others] = [task, ...group].sort();
-        const estimate = { bytesPerRun: retained.value, lower, samples: view.columns.length };
+        const estimate = { perRun: retained.value, lower, samples: view.columns.length };
         const former = into.get(name)?.estimate;
         if (former === undefined && view !== all) {
           const runs = view.columns.tasks.get(task)!.at(-1)!;
@@ -168,7 +167,7 @@ export class GrowthEstimator {
     }
     this.#stand(this.#standings, found);
     this.#stand(this.#ambiguous, ambiguous);
-    const known = new Map([...this.#standings].map(([task, { estimate }]) => [task, estimate.bytesPerRun]));
+    const known = new Map([...this.#standings].map(([task, { estimate }]) => [task, estimate.perRun]));
     const rests = views.map((view) => unexplainedGrowth(view, known, this.#limits));
     this.#unattributed = rests.findLast((rest) => rest !== undefined);
     this.#unattributedLooks = this.#unattributed === undefined ? 0 : this.#unattributedLooks + 1;
@@ -202,6 +201,6 @@ export class GrowthEstimator {
 }
 
 /** Standard error: of a rate that has changed, all samples tell less exactly than the newest. */
-function errorOf({ bytesPerRun, lower }: RetainedEstimate): number {
-  return (bytesPerRun - lower) / CONFIDENCE;
+function errorOf({ perRun, lower }: RetainedEstimate): number {
+  return (perRun - lower) / CONFIDENCE;
 }

@@ -11,9 +11,9 @@ const CACHE_MIB = 32;
 export function leakLimits(kind: LeakKind, cacheMib: number = CACHE_MIB): GrowthOptions {
   const cacheBytes = cacheMib * MIB;
   // In descriptors: pools that fill are smaller.
-  if (kind === 'descriptors') return { minGrowthBytes: 20, cacheBytes: 64 };
+  if (kind === 'descriptors') return { minGrowth: 20, cacheBytes: 64 };
   // The process grows and shrinks for reasons of its own: fragments, stacks, caches of libraries.
-  if (kind === 'rss') return { minSamples: 16, minGrowthBytes: 16 * MIB, cacheBytes: 2 * cacheBytes };
+  if (kind === 'rss') return { minSamples: 16, minGrowth: 16 * MIB, cacheBytes: 2 * cacheBytes };
   // Fewer samples than the default: each is paired exactly with the runs that ended before it.
-  return { minSamples: 8, minGrowthBytes: 2 * MIB, cacheBytes };
+  return { minSamples: 8, minGrowth: 2 * MIB, cacheBytes };
 }

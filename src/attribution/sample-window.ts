@@ -1,9 +1,9 @@
 import type { Column } from './regression.ts';
 
-/** The heap after one full collection, and what had been run until then. */
+/** What was in use at one look, of heap after a full collection, and what had been run until then. */
 export interface HeapObservation {
-  /** Heap in use on the main thread right after a full collection, in bytes. */
-  readonly usedHeapAfterMajorGc: number;
+  /** Of whatever may leak: bytes of heap, of buffers or of the process, or a number of descriptors. */
+  readonly level: number;
   /** Finished runs since the process began, by task key; a task that is missing has 0. */
   readonly completedByTask: ReadonlyMap<string, number>;
   /** Handler runs in flight at that moment. */
@@ -69,7 +69,7 @@ export class SampleWindow {
     }
     for (let slot = 0; slot < this.#slots.size; slot++) runs[slot] ??= 0;
     if (this.#samples.length >= this.#maxSamples) this.#thin();
-    const { usedHeapAfterMajorGc: heap, inFlight, timeMs } = observation;
+    const { level: heap, inFlight, timeMs } = observation;
     this.#samples.push({ heap, inFlight, timeMs, runs, otherRuns });
   }
 

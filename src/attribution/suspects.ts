@@ -19,8 +19,8 @@ export interface Suspect {
 export interface SuspectLimits {
   /** Standard errors that a coefficient must be above 0. */
   readonly confidence: number;
-  /** Bytes that the samples must have gained through a task to suspect it. */
-  readonly minGrowthBytes: number;
+  /** What the samples must have gained through a task to suspect it, in their unit. */
+  readonly minGrowth: number;
 }
 
 /** Standard errors that a task must keep while a rival explanation is given its chance. */
@@ -43,8 +43,8 @@ export interface View {
 }
 
 /** Undefined where the samples differ by less than anybody would be suspected of. */
-export function viewOf(columns: Columns, { minGrowthBytes }: SuspectLimits): View | undefined {
-  if (Math.max(...columns.heap) - Math.min(...columns.heap) < minGrowthBytes) return undefined;
+export function viewOf(columns: Columns, { minGrowth }: SuspectLimits): View | undefined {
+  if (Math.max(...columns.heap) - Math.min(...columns.heap) < minGrowth) return undefined;
   const whiten = whiteningOf(columns);
   return { columns, whiten, heap: whiten(columns.heap), nuisance: nuisanceOf(columns, whiten) };
 }
@@ -71,7 +71,7 @@ export function findSuspects(view: View, limits: SuspectLimits): Suspect[] {
     );
     const retained = coefficient(withWarmUp(view, beside, values), values, heap);
     if (retained === undefined || retained.z < limits.confidence) continue;
-    if (retained.value * raw.at(-1)! < limits.minGrowthBytes) continue;
+    if (retained.value * raw.at(-1)! < limits.minGrowth) continue;
     const rivals = candidates.filter(
       (other) => !chosen.includes(other) && !holds(other, beside, values, heap),
     );
@@ -100,14 +100,14 @@ export function unexplainedGrowth(
   limits: SuspectLimits,
 ): number | undefined {
   const rest = Float64Array.from(columns.heap);
-  for (const [task, bytesPerRun] of known) {
+  for (const [task, perRun] of known) {
     const runs = columns.tasks.get(task);
-    if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= bytesPerRun * runs[i]!;
+    if (runs !== undefined) for (let i = 0; i < rest.length; i++) rest[i]! -= perRun * runs[i]!;
   }
   const heap = whiten(rest);
   const slope = coefficient(nuisance, whiten(columns.time), heap);
   if (slope === undefined || slope.z < limits.confidence) return undefined;
-  if (slope.value * columns.time.at(-1)! < UNEXPLAINED * limits.minGrowthBytes) return undefined;
+  if (slope.value * columns.time.at(-1)! < UNEXPLAINED * limits.minGrowth) return undefined;
   return goesOn({ others: nuisance, heap, whiten }, columns.time) ? slope.value : undefined;
 }
 

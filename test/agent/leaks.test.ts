@@ -58,16 +58,13 @@ test('no leak is none, and nothing is said before there are enough samples', () 
   assert.equal(countOf(registry, 'task.memory.leak'), 0);
   assert.equal(stateOf(registry, 'none'), 1);
   const fresh = newRegistry();
-  new Leaks('heap', fresh).observe(
-    { usedHeapAfterMajorGc: 1e6, completedByTask: new Map(), inFlight: 0, timeMs: 0 },
-    KEYS,
-  );
+  new Leaks('heap', fresh).observe({ level: 1e6, completedByTask: new Map(), inFlight: 0, timeMs: 0 }, KEYS);
   assert.equal(countOf(fresh, 'taskwarden.memory.leak.state'), 0);
 });
 
 test('growth with time alone is nobody', () => {
   const grows = (seen: HeapObservation) => {
-    return { ...seen, usedHeapAfterMajorGc: seen.usedHeapAfterMajorGc + seen.timeMs * 300 };
+    return { ...seen, level: seen.level + seen.timeMs * 300 };
   };
   const registry = watch(undefined, grows);
   assert.equal(countOf(registry, 'task.memory.leak'), 0);

@@ -41,8 +41,8 @@ test('a leak of 50 KB per run among ten tasks is named within 45 samples, and no
     const { estimator, named, grew } = watch({ seed, tasks, samples: 45, white: 60e3, slow: 60e3 });
     assert.deepEqual([...named.keys()], ['task3'], `seed ${seed}`);
     const estimate = estimator.estimates().get('task3')!;
-    assert.ok(Math.abs(estimate.bytesPerRun / 50_000 - 1) < 0.05, `seed ${seed}: ${estimate.bytesPerRun}`);
-    assert.ok(estimate.lower > 40_000 && estimate.lower < estimate.bytesPerRun, `seed ${seed}`);
+    assert.ok(Math.abs(estimate.perRun / 50_000 - 1) < 0.05, `seed ${seed}: ${estimate.perRun}`);
+    assert.ok(estimate.lower > 40_000 && estimate.lower < estimate.perRun, `seed ${seed}`);
     assert.ok(estimate.samples >= 12 && estimate.samples <= 45);
     assert.equal(estimator.unattributed(), undefined);
     assert.equal(grew, false);
@@ -53,7 +53,7 @@ test('a leak of 10 KB per run is named within 45 samples', () => {
   const tasks = tenTasks({ 7: { retains: leak(10_000) } });
   const { estimator, named } = watch({ seed: 1, tasks, samples: 45, white: 60e3, slow: 60e3 });
   assert.deepEqual([...named.keys()], ['task7']);
-  assert.ok(Math.abs(estimator.estimates().get('task7')!.bytesPerRun / 10_000 - 1) < 0.1);
+  assert.ok(Math.abs(estimator.estimates().get('task7')!.perRun / 10_000 - 1) < 0.1);
 });
 
 test('the warm-up of a worker is not laid to the task that leaks, in the mean of what is first said', () => {
@@ -66,7 +66,7 @@ test('the warm-up of a worker is not laid to the task that leaks, in the mean of
       for (const observation of observations(load)) {
         estimator.observe(observation);
         const estimate = estimator.estimates().get('task7');
-        if (estimate !== undefined) return estimate.bytesPerRun / 10_000 - 1;
+        if (estimate !== undefined) return estimate.perRun / 10_000 - 1;
       }
       return assert.fail(`seed ${seed}: not named`);
     });
@@ -87,13 +87,13 @@ test('what only some of the runs leave behind is laid to their task, or to nobod
     const tasks = tenTasks({ 7: { retains } });
     const { estimator, confirmed } = watch({ seed, tasks, samples: 80, white: 60e3, slow: 60e3 });
     const estimates = estimator.estimates();
-    const { bytesPerRun, lower } = estimates.get('task7') ?? { bytesPerRun: 0, lower: 0 };
-    if (bytesPerRun === 0) assert.ok(estimator.unattributed()! > 0);
-    else assert.ok(lower < 10_000 && Math.abs(bytesPerRun / 10_000 - 1) < 0.25, `${seed}: ${bytesPerRun}`);
+    const { perRun, lower } = estimates.get('task7') ?? { perRun: 0, lower: 0 };
+    if (perRun === 0) assert.ok(estimator.unattributed()! > 0);
+    else assert.ok(lower < 10_000 && Math.abs(perRun / 10_000 - 1) < 0.25, `${seed}: ${perRun}`);
     estimates.delete('task7');
     assert.deepEqual([...estimates.keys()], [], `seed ${seed}`);
     assert.equal(confirmed, false, 'it has added 12 MB');
-    if (bytesPerRun > 0) found++;
+    if (perRun > 0) found++;
   }
   assert.ok(found >= 2, `${found} of 4`);
 });
@@ -189,12 +189,12 @@ test('tasks beyond the cap are never named; their growth is unattributed', () =>
   assert.ok(estimator.unattributed()! > 0);
 });
 
-test('nothing is said before minSamples, nor below minGrowthBytes', () => {
+test('nothing is said before minSamples, nor below minGrowth', () => {
   const tasks = tenTasks({ 3: { retains: leak(50_000) } });
   const load = { seed: 1, tasks, samples: 40, white: 60e3, slow: 60e3 };
-  assert.deepEqual([...watch(load, { minGrowthBytes: 100e6 }).named.keys()], []);
+  assert.deepEqual([...watch(load, { minGrowth: 100e6 }).named.keys()], []);
   assert.deepEqual([...watch(load, { minSamples: 41 }).named.keys()], []);
-  const early = watch(load, { minSamples: 12, minGrowthBytes: 1e6 }).named.get('task3')!;
+  const early = watch(load, { minSamples: 12, minGrowth: 1e6 }).named.get('task3')!;
   assert.ok(early.sample >= 14, `three looks from the 12th sample on take 14, not ${early.sample}`);
 });
 
@@ -202,7 +202,7 @@ test('an observation without a heap is ignored', () => {
   const estimator = new GrowthEstimator();
   for (let i = 0; i < 40; i++) {
     const completedByTask = new Map([['a', i]]);
-    estimator.observe({ usedHeapAfterMajorGc: Number.NaN, completedByTask, inFlight: 0, timeMs: i * 1000 });
+    estimator.observe({ level: Number.NaN, completedByTask, inFlight: 0, timeMs: i * 1000 });
   }
   assert.equal(estimator.estimates().size, 0);
   assert.equal(estimator.unattributed(), undefined);
@@ -217,8 +217,8 @@ test('a heap without any noise, or without any change, breaks nothing', () => {
         ['b', i * 7 + (i % 5)],
         ['idle', 0],
       ]);
-      const usedHeapAfterMajorGc = 10e6 + perRun * completedByTask.get('a')!;
-      estimator.observe({ usedHeapAfterMajorGc, completedByTask, inFlight: 0, timeMs: i * 1000 });
+      const level = 10e6 + perRun * completedByTask.get('a')!;
+      estimator.observe({ level, completedByTask, inFlight: 0, timeMs: i * 1000 });
     }
     assert.deepEqual([...estimator.estimates().keys()], perRun === 0 ? [] : ['a']);
     const lower = estimator.estimates().get('a')?.lower;
@@ -239,7 +239,7 @@ test('a leak is suspected first, and confirmed once it has gone on for long enou
     for (const task of estimator.findings().keys()) assert.equal(task, 'task3');
   }
   assert.deepEqual(states, ['suspected', 'confirmed']);
-  assert.ok(Math.abs(estimator.findings().get('task3')!.bytesPerRun / 50_000 - 1) < 0.05);
+  assert.ok(Math.abs(estimator.findings().get('task3')!.perRun / 50_000 - 1) < 0.05);
 });
 
 test('a cache of 25 MB, or of 60 MB that fills more and more slowly, is never confirmed', () => {

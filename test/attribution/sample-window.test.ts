@@ -4,7 +4,7 @@ import { SampleWindow } from '../../src/attribution/sample-window.ts';
 
 function add(window: SampleWindow, seconds: number, runs: Record<string, number>): void {
   window.add({
-    usedHeapAfterMajorGc: 1000 + seconds,
+    level: 1000 + seconds,
     completedByTask: new Map(Object.entries(runs)),
     inFlight: seconds % 3,
     timeMs: seconds * 1000,

@@ -4,7 +4,7 @@ import { SampleWindow } from '../../src/attribution/sample-window.ts';
 import { findSuspects, type View, viewOf } from '../../src/attribution/suspects.ts';
 import { leak, observations, type Task } from './synthetic.ts';
 
-const LIMITS = { confidence: 4, minGrowthBytes: 2e6 };
+const LIMITS = { confidence: 4, minGrowth: 2e6 };
 const SEEDS = [1, 2, 3, 4, 5, 6];
 
 /** What is told of a leak of 10 KB per run, beside memory that goes to `plateau` in seconds; and what would be if no worker ever warmed up. */

@@ -60,7 +60,7 @@ export function* observations(load: Load): Generator<HeapObservation> {
     heap += (load.white ?? 150e3) * normal(next) + (load.slow ?? 100e3) * slow + 8e3 * inFlight;
     const counts = [...completed].map(([name, runs]) => [name, Math.floor(runs)] as const);
     yield {
-      usedHeapAfterMajorGc: heap,
+      level: heap,
       completedByTask: new Map(counts),
       inFlight,
       timeMs: seconds * 1000,
