@@ -7,10 +7,12 @@ export type Role = 'leader' | 'standby' | 'refused';
 /** How long a lease lasts, in intervals. With a look at it every half interval, a dead leader is replaced within two. */
 const LASTS = 1.5;
 export const STANDBY_LOOKS = 0.5;
+/** What numbers the terms is left behind no longer than this. They may begin at 1 again then, as no answer is on its way for so long. */
+const FENCE_MS = 7 * 86_400_000;
 
 /**
  * Who polls the queues of one system under one prefix of one Redis: a key with the agent's name, which ends by itself. It is all that is
- * written but for actions, see writes.ts. Each term has a number that only grows (the fencing token), so that a leader that was away for
+ * written but for actions, see writes.ts. Each term has a number (the fencing token), so that a leader that was away for
  * a while cannot take the key of its own next term, or another's, for the one it holds.
  */
 export class Lease {
@@ -41,7 +43,7 @@ export class Lease {
         ? yield [['GET', this.#key]]
         : yield [
             ['GET', this.#key],
-            // Should it be another's by now, that one has a little longer, once.
+            // Sent along unseen: if another agent has taken the key meanwhile, this prolongs its lease, once.
             ['PEXPIRE', this.#key, ttl],
           ];
     if (held instanceof Error) return 'refused';
@@ -74,7 +76,10 @@ export class Lease {
 
   *#take(nowMs: number, ttl: number): Poll<Role> {
     this.#term = undefined;
-    const [token] = yield [['INCR', this.#fence]];
+    const [token] = yield [
+      ['INCR', this.#fence],
+      ['PEXPIRE', this.#fence, FENCE_MS],
+    ];
     const number = integer(token);
     if (number === undefined) return 'refused';
     const term = `${number} ${this.#owner}`;

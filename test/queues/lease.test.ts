@@ -33,7 +33,7 @@ function leases({ commands }: Watching): string[] {
   return commands
     .at(-1)!
     .filter(([name]) => name === 'SET' || name === 'PEXPIRE')
-    .map(([, key]) => String(key).replace(/.*\{(.*)\}/, '$1'));
+    .flatMap(([, key]) => /^taskwarden:lease:\{(.*)\}$/.exec(String(key))?.[1] ?? []);
 }
 
 test('one agent polls, the others look twice as often whether it still does', async (t) => {
@@ -52,6 +52,8 @@ test('one agent polls, the others look twice as often whether it still does', as
   // What the key has left, and a look, are two intervals together.
   const ttl = await redis.pttl(LEASE);
   assert.ok(ttl > 0 && ttl <= 1500, String(ttl));
+  const fence = await redis.pttl('taskwarden:fence:{bullmq:bull}');
+  assert.ok(fence > 6 * 86_400_000 && fence <= 7 * 86_400_000, String(fence));
   const asked = second!.commands.flat().map(([name]) => name);
   assert.deepEqual([...new Set(asked)].sort(), ['GET', 'INFO', 'TIME'], 'a standby writes nothing');
 });
