@@ -10,9 +10,9 @@ const MAX_ACTIONS = 8;
 const MAX_ALERTS = 8;
 
 /**
- * `done`, `failed`: it was tried. `refused`: it found that it must not or need not (it would harm others, too many of its kind).
- * `gone`: the run that it was about has ended meanwhile.
- * `not_allowed` by the configuration; `unknown` name; `dry_run`: it would have been done.
+ * What became of an action. Tried: `done`, `failed`. Not tried: `refused`, as it would harm others or too many are under way; `gone`, as the
+ * run that it was about has ended; `not_allowed` by the configuration; `unknown`, as there is none of that name; `dry_run`, as the
+ * configuration has actions only told.
  */
 export type ActionOutcome = 'done' | 'failed' | 'refused' | 'gone' | 'not_allowed' | 'unknown' | 'dry_run';
 

@@ -85,7 +85,7 @@ export class Notifier {
       const { state, fingerprint, findings } = told.alert;
       const now = present.get(fingerprint);
       const alert = state === 'resolved' ? told.alert : now && { ...now, findings };
-      // One that went without a word, with its rule, ends by itself.
+      // Neither firing any more nor told to have ended, as its rule is gone: it ends by the time that was sent with it.
       if (alert === undefined) this.#told.delete(fingerprint);
       else alerts.push(alert);
     }

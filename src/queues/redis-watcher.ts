@@ -209,7 +209,7 @@ export class RedisWatcher {
   *#look(): Poll<number> {
     const { now } = this.#options;
     const withLoad = this.#polls++ % LOAD_EVERY === 0;
-    // Of the question: an age by this clock is never too small.
+    // Taken before Redis is asked: what is reckoned from it later is too late rather than too early, and no age too small.
     const atMs = now();
     const [time, info] = yield withLoad ? [['TIME'], ['INFO', 'cpu']] : [['TIME']];
     if (time instanceof Error) throw time;

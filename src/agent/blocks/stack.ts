@@ -27,9 +27,9 @@ const EXPRESSION = `(() => {
 /** Frames of the expression itself. */
 const OWN_FRAMES = 2;
 /**
- * Between two continuations of promises, without async context frames, the thread is nobody's. While microtasks follow each other one
- * interrupt in thirteen meets it there, or in a hook that is called from there. It is asked again at most so often, after a pause, as
- * at once it would still be there; ms.
+ * Where Node.js has no async context frames, no run is known between two continuations of promises, where its hooks run. Of questions to
+ * a thread that is busy with microtasks one in thirteen arrives there. Then the thread is asked again, up to `MORE_TIMES`, and `PAUSE_MS`
+ * later each time, as a question that follows at once arrives at the same place.
  */
 const BETWEEN = /^(?:.*\n){0,2}.*\bnode:internal\/async_hooks:/;
 const MORE_TIMES = 5;

@@ -209,7 +209,7 @@ export class Recorder {
     const main = this.#options.inboxes()[0];
     if (main === undefined || this.#fd === undefined) return;
     this.#writer.begin();
-    // Whoever runs at a moment is no suspect; whoever runs at the end, or keeps the thread to itself, is.
+    // Which run has the thread is chance as a rule. It is a suspect if it has it when the process ends, or will not let go of it.
     const isTelling = end !== undefined || main.lagMs() >= BLOCKED_MS;
     const current = isTelling ? Atomics.load(main.shared.i32, I32.current) : CURRENT.unknown;
     let holder: number | undefined;

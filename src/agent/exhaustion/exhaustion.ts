@@ -127,7 +127,7 @@ export class Exhaustion {
     const limit = inbox.shared.f64[F64.heapLimit]!;
     const grown = Math.max(0, rss - this.#rssAtHeap);
     const isSilent = inbox.lagMs() > SILENT_MS;
-    // Of what was free in the heap's pages the process does not grow.
+    // The heap may have taken what was free in its pages, by which the process does not grow.
     const reserve = isSilent ? this.#reserve() : 0;
     const mayBeNear = this.#isNear || this.#heap.used + reserve + grown >= FIRST_MARK * limit;
     const isNews = isSilent || grown > NEWS_SHARE * limit;
