@@ -9,6 +9,8 @@ export interface Target {
   readonly files: readonly string[];
   /** Name of the package's own folder, where a file is called as so many are that each of them would be looked at. */
   readonly folder?: string;
+  /** Of the package, where not all that are supported have the files. */
+  readonly versions?: string;
   /** Name of the export that is handed to `install`, or `*` for all exports. */
   readonly export: string;
   /** Gives back what undoes it. */
@@ -19,14 +21,26 @@ export interface Library {
   readonly name: string;
   /** Versions that the tests run against, as comparators. */
   readonly versions: string;
+  /** What is in a script together only where a bundler has put the library into it. */
+  readonly inlined?: readonly RegExp[];
   readonly targets: readonly Target[];
 }
+
+const OTEL_API = {
+  export: '*',
+  install: (api: Parameters<Sdk['apiLoaded']>[0], { sdk }: Host) => {
+    sdk.apiLoaded(api);
+    return () => {};
+  },
+};
 
 /** Every library that Taskwarden knows. */
 export const LIBRARIES: readonly Library[] = [
   {
     name: 'bullmq',
     versions: '>=5 <7',
+    // In brackets, so that this text is not taken for one.
+    inlined: [/callProcessJo[b]/, /moveToWaitingChildre[n]/],
     targets: [
       {
         files: ['dist/cjs/classes/worker.js', 'dist/esm/classes/worker.js'],
@@ -54,13 +68,12 @@ export const LIBRARIES: readonly Library[] = [
     name: '@opentelemetry/api',
     versions: '>=1 <2',
     targets: [
+      { ...OTEL_API, files: ['build/src/index.js', 'build/esm/index.js'], versions: '<1.10' },
       {
-        files: ['build/src/index.js', 'build/esm/index.js'],
-        export: '*',
-        install: (api: Parameters<Sdk['apiLoaded']>[0], { sdk }) => {
-          sdk.apiLoaded(api);
-          return () => {};
-        },
+        ...OTEL_API,
+        files: ['dist/index.cjs', 'dist/index.mjs'],
+        folder: '@opentelemetry/api',
+        versions: '>=1.10',
       },
     ],
   },

@@ -1,26 +1,25 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { satisfies } from '../model/version.ts';
 import type { Host } from './host.ts';
-import { LIBRARIES, type Library, type Target } from './list.ts';
-import { type Amend, amendSources } from './sources.ts';
+import type { Target } from './list.ts';
+import { findMatch, isCandidate, isOwn, libraryAt, libraryWithin, type Match } from './match.ts';
+import { amendSources } from './sources.ts';
 
 /** Global function that the appended line of an instrumented module calls. */
-const LOADED = Symbol.for('taskwarden.loaded');
+const LOADED_KEY = 'taskwarden.loaded';
+const LOADED = Symbol.for(LOADED_KEY);
+/** Looks by which a library whose first file has been read has run the file that is to be patched. */
+const PATIENCE = 2;
 
 /** What became of a copy of a known library. */
 export interface Instrumented {
   library: string;
+  /** Empty where it is not known. */
   version: string;
   file: string;
-  outcome: 'instrumented' | 'unsupported version' | 'failed';
-}
-
-interface Match {
-  library: Library;
-  target: Target;
-  version: string;
+  /** `bundled`: within a script of the application's; `unknown files`: loaded, but not from where it is known to be. */
+  outcome: 'instrumented' | 'unsupported version' | 'failed' | 'bundled' | 'unknown files';
 }
 
 export interface LoadOptions {
@@ -36,113 +35,122 @@ export interface LoadOptions {
  * line runs when the module has been evaluated, in CommonJS and ESM alike, before anyone can use its exports. Nothing
  * else of a module is touched, and other modules pass as they are.
  */
-export function watchModules(options: LoadOptions): {
-  instrumented: readonly Instrumented[];
-  stop: () => void;
-} {
-  const instrumented: Instrumented[] = [];
-  const undo: (() => void)[] = [];
-  const matches = new Map<string, Match>();
+export class Modules {
+  readonly #options: LoadOptions;
+  readonly #instrumented: Instrumented[] = [];
+  readonly #undo: (() => void)[] = [];
+  readonly #matches = new Map<string, Match>();
+  /** Files of libraries of which none has been told of yet, by their names, and looks since. */
+  readonly #seen = new Map<string, { readonly file: string; looks: number }>();
 
-  function loaded(file: string, exported: Record<string, unknown>): void {
-    const match = matches.get(file);
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    const amend = {
+      isWanted: (url: string): boolean => this.#isWanted(url),
+      amend: (url: string, source: string, format: string | null | undefined): string =>
+        this.#amend(url, source, format),
+    };
+    this.#undo.push(amendSources(amend, options.node));
+    const globals = globalThis as { [LOADED]?: (file: string, exported: Record<string, unknown>) => void };
+    globals[LOADED] = (file, exported) => this.#loaded(file, exported);
+    this.#undo.push(() => delete globals[LOADED]);
+    // What an earlier preload has required did not pass the hook.
+    for (const [file, module] of Object.entries(createRequire(import.meta.url).cache)) {
+      const url = pathToFileURL(file).href;
+      if (module?.loaded === true && isCandidate(url) && this.#look(url)) this.#loaded(url, module.exports);
+    }
+  }
+
+  get instrumented(): readonly Instrumented[] {
+    return this.#instrumented;
+  }
+
+  /** Says which libraries are there and are not what they are known to be. To be called about once a second. */
+  check(): void {
+    for (const [library, seen] of this.#seen) {
+      if (++seen.looks < PATIENCE) continue;
+      this.#seen.delete(library);
+      if (this.#isTold(library)) continue;
+      const { file } = seen;
+      this.#instrumented.push({ library, version: '', file, outcome: 'unknown files' });
+      this.#options.warn(
+        `${library} is loaded, but not from the files it is known by, and not instrumented: ${file}`,
+      );
+    }
+  }
+
+  stop(): void {
+    for (const undo of this.#undo.reverse()) undo();
+  }
+
+  #isTold(library: string): boolean {
+    return this.#instrumented.some((known) => known.library === library);
+  }
+
+  #isWanted(url: string): boolean {
+    const library = libraryAt(url)?.name;
+    if (library !== undefined && !this.#seen.has(library) && !this.#isTold(library))
+      this.#seen.set(library, { file: url, looks: 0 });
+    return isCandidate(url) || isOwn(url);
+  }
+
+  #amend(url: string, source: string, format: string | null | undefined): string {
+    if (source.includes(LOADED_KEY)) return source;
+    if (!isCandidate(url)) this.#unbundled(url, source);
+    else if (this.#look(url)) return `${source}\n${appendix(url, this.#matches.get(url)!.target, format)}`;
+    return source;
+  }
+
+  #unbundled(file: string, source: string): void {
+    const library = libraryWithin(source)?.name;
+    if (library === undefined || this.#instrumented.some((known) => known.file === file)) return;
+    this.#instrumented.push({ library, version: '', file, outcome: 'bundled' });
+    this.#options.warn(
+      `${library} is part of ${file}, where a bundler has put it, and is not instrumented: leave it external, or use task()`,
+    );
+  }
+
+  /** Whether the file is one to be patched. */
+  #look(url: string): boolean {
+    try {
+      const match = findMatch(url);
+      if (match === undefined) return false;
+      const isSupported = satisfies(match.version, match.library.versions);
+      if (isSupported) this.#matches.set(url, match);
+      else this.#refuse(url, match);
+      return isSupported;
+    } catch (error) {
+      this.#options.onError('module loading', error);
+      return false;
+    }
+  }
+
+  #refuse(file: string, { library: { name, versions }, version }: Match): void {
+    if (this.#instrumented.some((known) => known.library === name && known.version === version)) return;
+    this.#instrumented.push({ library: name, version, file, outcome: 'unsupported version' });
+    this.#options.warn(`${name} ${version} is not instrumented: supported are ${versions}`);
+  }
+
+  #loaded(file: string, exported: Record<string, unknown>): void {
+    const match = this.#matches.get(file);
     if (match === undefined) return;
     const { library, target, version } = match;
     const entry: Instrumented = { library: library.name, version, file, outcome: 'instrumented' };
-    instrumented.push(entry);
+    this.#instrumented.push(entry);
     try {
       const part = target.export === '*' ? exported : exported[target.export];
-      undo.push(target.install(part as never, options.host));
+      this.#undo.push(target.install(part as never, this.#options.host));
     } catch (error) {
       entry.outcome = 'failed';
-      options.onError(`instrumentation of ${library.name} ${version}`, error);
+      this.#options.onError(`instrumentation of ${library.name} ${version}`, error);
     }
-  }
-
-  function found(url: string): Match | undefined {
-    const match = findMatch(url);
-    if (match === undefined) return undefined;
-    if (satisfies(match.version, match.library.versions)) return match;
-    const { name, versions } = match.library;
-    if (!instrumented.some((known) => known.library === name && known.version === match.version)) {
-      instrumented.push({ library: name, version: match.version, file: url, outcome: 'unsupported version' });
-      options.warn(`${name} ${match.version} is not instrumented: supported are ${versions}`);
-    }
-    return undefined;
-  }
-
-  function look(url: string): Match | undefined {
-    try {
-      const match = found(url);
-      if (match !== undefined) matches.set(url, match);
-      return match;
-    } catch (error) {
-      options.onError('module loading', error);
-      return undefined;
-    }
-  }
-
-  const amend: Amend = (url, source, format) => {
-    const match = look(url);
-    return match === undefined ? source : `${source}\n${appendix(url, match.target, format)}`;
-  };
-  undo.push(amendSources(isCandidate, amend, options.node));
-  const globals = globalThis as { [LOADED]?: typeof loaded };
-  globals[LOADED] = loaded;
-  // What an earlier preload has required did not pass the hook.
-  for (const [file, module] of Object.entries(createRequire(import.meta.url).cache)) {
-    const url = pathToFileURL(file).href;
-    if (module?.loaded === true && isCandidate(url) && look(url) !== undefined) loaded(url, module.exports);
-  }
-  return {
-    instrumented,
-    stop: () => {
-      delete globals[LOADED];
-      for (const restore of undo.reverse()) restore();
-    },
-  };
-}
-
-const FILES: readonly string[] = LIBRARIES.flatMap((library) =>
-  library.targets.flatMap((target) => target.files.map((file) => pathOf(target, file))),
-);
-
-function pathOf({ folder }: Target, file: string): string {
-  return folder === undefined ? file : `${folder}/${file}`;
-}
-
-/** Cheap test that all but a few modules fail; the package's own name is looked up only after it. */
-function isCandidate(url: string): boolean {
-  return url.startsWith('file:') && FILES.some((file) => url.endsWith(file));
-}
-
-function findMatch(url: string): Match | undefined {
-  for (const library of LIBRARIES) {
-    for (const target of library.targets) {
-      const file = target.files.find((end) => url.endsWith(`/${pathOf(target, end)}`));
-      if (file === undefined) continue;
-      const { name, version } = manifestIn(url.slice(0, -file.length));
-      if (name === library.name && version !== undefined) return { library, target, version };
-    }
-  }
-  return undefined;
-}
-
-/** Nothing where the application has a file of that name itself. */
-function manifestIn(folder: string): { name?: string; version?: string } {
-  try {
-    return JSON.parse(readFileSync(fileURLToPath(`${folder}package.json`), 'utf8'));
-  } catch {
-    return {};
   }
 }
 
 function appendix(url: string, target: Target, format: string | null | undefined): string {
-  const esm = format === 'module';
-  const exported = !esm
-    ? 'module.exports'
-    : target.export === '*'
-      ? '{trace,context,propagation}'
-      : `{${target.export}}`;
-  return `;globalThis[Symbol.for('taskwarden.loaded')]?.(${JSON.stringify(url)}, ${exported});\n`;
+  const tell = `globalThis[Symbol.for('${LOADED_KEY}')]?.(${JSON.stringify(url)}`;
+  if (format !== 'module') return `;${tell}, module.exports);\n`;
+  const exported = target.export === '*' ? 'trace,context,propagation' : target.export;
+  // Names that a module exports need not be those within it; that it is not instrumented then must not be its end.
+  return `;try { ${tell}, {${exported}}); } catch { ${tell}, {}); }\n`;
 }

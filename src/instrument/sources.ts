@@ -9,31 +9,51 @@ import { replaceMethod } from './patch.ts';
  */
 const WITHOUT_HOOKS = '>=22.17 <22.18 || >=24.1 <24.3';
 
-/** Gives back the text to be run in place of a module's, or the same. Never throws. */
-export type Amend = (url: string, source: string, format: string | null | undefined) => string;
+/** What is asked about modules before they are run. No method throws. */
+export interface Amend {
+  isWanted(url: string): boolean;
+  /** The text to be run in place of that of a module that is wanted, or the same. */
+  amend(url: string, source: string, format: string | null | undefined): string;
+}
 
 /** Whether load hooks can be used without harm. */
 export function canHook(node: string = process.versions.node): boolean {
   return !satisfies(node, WITHOUT_HOOKS);
 }
 
-/** Shows the text of modules that are wanted before they are run; where load hooks do harm, CommonJS modules alone. */
-export function amendSources(isWanted: (url: string) => boolean, amend: Amend, node?: string): () => void {
-  if (!canHook(node)) return amendCompiled(isWanted, amend);
+/**
+ * Shows the text of modules that are wanted before they are run; where load hooks do harm, CommonJS modules alone. A module may be shown
+ * twice, the second time as it was amended.
+ */
+export function amendSources(amend: Amend, node?: string): () => void {
+  const undoCompile = amendCompiled(amend);
+  if (!canHook(node)) return undoCompile;
+  const undoLoad = amendLoaded(amend);
+  return () => {
+    undoLoad();
+    undoCompile();
+  };
+}
+
+function amendLoaded({ isWanted, amend }: Amend): () => void {
   const hooks = registerHooks({
     load(url, context, nextLoad) {
       const result = nextLoad(url, context);
       const { source, format } = result;
       if (!isWanted(url) || source === null || source === undefined) return result;
       const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString();
-      return { ...result, source: amend(url, text, format) };
+      const amended = amend(url, text, format);
+      return amended === text ? result : { ...result, source: amended };
     },
   });
   return () => hooks.deregister();
 }
 
-/** The method is none that is documented, but what tools have replaced for as long as there are modules, also those that are imported. */
-function amendCompiled(isWanted: (url: string) => boolean, amend: Amend): () => void {
+/**
+ * The method is none that is documented, but what tools have replaced for as long as there are modules. All CommonJS passes here: what a
+ * loader such as tsx reads by itself, and what has been read already when a preload is imported by the program itself.
+ */
+function amendCompiled({ isWanted, amend }: Amend): () => void {
   return replaceMethod(Module.prototype, '_compile', (original) => {
     return function (this: unknown, content, filename, format) {
       const { href } = pathToFileURL(String(filename));

@@ -7,7 +7,7 @@ import { END, I32 } from '../bridge/protocol.ts';
 import type { AgentLink } from '../bridge/spawn.ts';
 import type { Config } from '../config/config.ts';
 import { flushAtExit } from '../exit.ts';
-import { type Instrumented, watchModules } from '../instrument/load.ts';
+import { type Instrumented, Modules } from '../instrument/load.ts';
 import { needThread } from '../model/action.ts';
 import { enforce } from '../tasks/enforcement.ts';
 import { supportsExact } from '../tasks/meters/cpu.ts';
@@ -47,7 +47,10 @@ export function startMainSide(options: MainSideOptions): MainSide {
     intervalMs: config.watch.interval,
     heapLimit: oldSpaceLimit(config.nodeOptions),
     onBeat: (now, elapsed) => meters.beat(now, elapsed),
-    onRefresh: () => meters.refresh(),
+    onRefresh: () => {
+      modules.check();
+      meters.refresh();
+    },
     onError,
   });
   outbox.onBusy = heartbeat.wake;
@@ -87,9 +90,9 @@ function patchLibraries(
   { tasks, sdk, breakers, network }: Meters,
   workers: Workers | undefined,
   { config, outbox, onError, warn }: MainSideOptions,
-): ReturnType<typeof watchModules> {
+): Modules {
   const queueSeen = config.queues.watch === 'off' ? undefined : (seen: object) => void outbox.queue(seen);
-  return watchModules({ host: { tasks, sdk, workers, breakers, network, queueSeen }, onError, warn });
+  return new Modules({ host: { tasks, sdk, workers, breakers, network, queueSeen }, onError, warn });
 }
 
 function allowActions({ tasks, cpu }: Meters, workers: Workers, { nodeOptions }: Config): () => void {

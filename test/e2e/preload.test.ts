@@ -114,6 +114,22 @@ describe('a worker of each kind is metered', { concurrency: 3 }, () => {
   }
 });
 
+describe('a worker whose modules others load is metered', { concurrency: 3 }, () => {
+  const ways: Readonly<Record<string, [file: string, options: ProgramOptions]>> = {
+    'TypeScript by tsx, loaded before': ['worker.ts', { before: ['--import', 'tsx'] }],
+    'TypeScript by tsx, loaded after': ['worker.ts', { after: ['--import', 'tsx'] }],
+    'a program that imports the preload itself': ['imports.mjs', { preload: 'none' }],
+  };
+  for (const [way, [file, options]] of Object.entries(ways)) {
+    test(way, async () => {
+      const scenario = await start(file, options);
+      const { code, stdout, stderr } = await scenario.end();
+      assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+      assertMetered(scenario);
+    });
+  }
+});
+
 describe('a worker in a process or thread of its own is metered there', { concurrency: 3 }, () => {
   for (const [way, preload] of [
     ['fork', 'import'],

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { LIBRARIES } from '../../src/instrument/list.ts';
-import { watchModules } from '../../src/instrument/load.ts';
+import { Modules } from '../../src/instrument/load.ts';
+import { satisfies } from '../../src/model/version.ts';
 import { mainSide } from '../helpers/main-side.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'taskwarden-load-'));
@@ -16,16 +17,18 @@ const COPIES: Record<string, string[]> = {
   bullmq: ['bullmq', 'bullmq5'],
   opossum: ['opossum'],
   'pg-pool': ['pg-pool'],
-  '@opentelemetry/api': ['@opentelemetry/api'],
+  '@opentelemetry/api': ['@opentelemetry/api', 'opentelemetry-api-1.10'],
 };
 
 test('every file in the list is in every version that the tests run against', () => {
   for (const { name, targets } of LIBRARIES) {
     for (const folder of COPIES[name] ?? assert.fail(`no copy of ${name} is installed`)) {
-      for (const file of targets.flatMap(({ files }) => files)) {
-        const url = new URL(`../../node_modules/${folder}/${file}`, import.meta.url);
-        assert.ok(existsSync(url), `${folder}/${file}`);
-      }
+      const at = (file: string): URL => new URL(`../../node_modules/${folder}/${file}`, import.meta.url);
+      const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8')) as { version: string };
+      const there = targets.filter(({ versions = '>=0' }) => satisfies(version, versions));
+      assert.ok(there.length > 0, `${folder} ${version}`);
+      for (const file of there.flatMap(({ files }) => files))
+        assert.ok(existsSync(at(file)), `${folder}/${file}`);
     }
   }
 });
@@ -54,7 +57,7 @@ test('classes are patched as they load, in CommonJS and ESM, listed, and as befo
   const { tasks, sdk } = mainSide();
   const warnings: string[] = [];
   const faults: unknown[] = [];
-  const watched = watchModules({
+  const watched = new Modules({
     host: { tasks, sdk },
     onError: (part, error) => faults.push([part, error]),
     warn: (text) => warnings.push(text),
@@ -99,7 +102,7 @@ test("an application's own file of that name is left alone, loaded before or aft
     return file;
   });
   require(own[0]!);
-  const watched = watchModules({
+  const watched = new Modules({
     host: { tasks, sdk },
     onError: (part, error) => faults.push([part, error]),
     warn: () => {},
@@ -118,7 +121,7 @@ test('where load hooks would break the worker, CommonJS is patched all the same,
   const { tasks, sdk } = mainSide();
   const faults: unknown[] = [];
   for (const node of ['22.17.1', '24.2.0']) {
-    const watched = watchModules({
+    const watched = new Modules({
       host: { tasks, sdk },
       onError: (part, error) => faults.push([part, error]),
       warn: () => {},
@@ -135,4 +138,66 @@ test('where load hooks would break the worker, CommonJS is patched all the same,
   }
   assert.equal((Module.prototype as unknown as { _compile: unknown })._compile, compile);
   assert.deepEqual(faults, []);
+});
+
+test('OpenTelemetry 1.10, whose files have other names, is found in CommonJS and ESM', async () => {
+  const { tasks, sdk } = mainSide();
+  const faults: unknown[] = [];
+  const modules = new Modules({
+    host: { tasks, sdk },
+    onError: (part, error) => faults.push([part, error]),
+    warn: () => {},
+  });
+  const folder = join(root, 'api/node_modules/@opentelemetry/api');
+  cpSync(new URL('../../node_modules/opentelemetry-api-1.10', import.meta.url), folder, { recursive: true });
+  createRequire(import.meta.url)(join(folder, 'dist/index.cjs'));
+  await import(pathToFileURL(join(folder, 'dist/index.mjs')).href);
+  modules.stop();
+  assert.deepEqual(
+    modules.instrumented
+      .filter(({ file }) => file.includes('/api/'))
+      .map(({ version, outcome }) => [version, outcome]),
+    [
+      ['1.10.0', 'instrumented'],
+      ['1.10.0', 'instrumented'],
+    ],
+  );
+  assert.deepEqual(faults, []);
+});
+
+test('a library that is there, and is not patched, is told once', async () => {
+  const { tasks, sdk } = mainSide();
+  const warnings: string[] = [];
+  // Of what the tests before have loaded.
+  const isOld = (text: string): boolean => text.startsWith('bullmq 3.0.0');
+  const modules = new Modules({
+    host: { tasks, sdk },
+    onError: assert.fail,
+    warn: (text) => {
+      if (!isOld(text)) warnings.push(text);
+    },
+  });
+  const require = createRequire(import.meta.url);
+  const moved = join(root, 'moved/node_modules/opossum/dist/breaker.js');
+  mkdirSync(join(moved, '..'), { recursive: true });
+  writeFileSync(moved, 'module.exports = class {};');
+  require(moved);
+  const bundle = join(root, 'out.js');
+  writeFileSync(bundle, 'exports.x = class { callProcessJob() {} moveToWaitingChildren() {} }; // minified');
+  require(bundle);
+  assert.equal(warnings.length, 1);
+  assert.match(
+    warnings[0]!,
+    /^bullmq is part of file:.*out\.js, where a bundler has put it, and is not instrumented/,
+  );
+  for (let look = 0; look < 4; look++) modules.check();
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[1]!, /^opossum is loaded, but not from the files it is known by.*breaker\.js$/);
+  modules.stop();
+  assert.deepEqual(
+    modules.instrumented
+      .filter(({ file }) => file.includes('out.js') || file.includes('moved'))
+      .map(({ outcome }) => outcome),
+    ['bundled', 'unknown files'],
+  );
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, suite, test } from 'node:test';
 import type { Client, ClientConfig, Pool } from 'pg';
-import { watchModules } from '../../src/instrument/load.ts';
+import { Modules } from '../../src/instrument/load.ts';
 import { replaceMethod } from '../../src/instrument/patch.ts';
 import { watchTimers } from '../../src/instrument/timers.ts';
 import { HandleMeter } from '../../src/tasks/meters/handles.ts';
@@ -41,7 +41,7 @@ suite('pg', { skip: postgresMissing() || opensslMissing() }, () => {
       });
       return handles;
     });
-    const modules = watchModules({
+    const modules = new Modules({
       host: { tasks: main.tasks, sdk: main.sdk, network: main.meter },
       onError: (part, error) => assert.fail(`${part}: ${error}`),
       warn: (text) => assert.fail(text),
