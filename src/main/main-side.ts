@@ -18,7 +18,6 @@ import { Meters, type MetersOptions } from './meters.ts';
 
 export interface MainSideOptions extends MetersOptions {
   readonly agent: AgentLink;
-  readonly warn: (text: string) => void;
 }
 
 /** This thread's part of Taskwarden, at work. */

@@ -5,7 +5,7 @@ import { fillChannels } from '../instrument/channels.ts';
 import { replaceMethod } from '../instrument/patch.ts';
 import { watchTimers } from '../instrument/timers.ts';
 import { VERSION } from '../model/package.ts';
-import { Sdk } from '../sdk/sdk.ts';
+import { MANY_RUNS, Sdk } from '../sdk/sdk.ts';
 import { Breakers } from '../tasks/breakers.ts';
 import { Collector } from '../tasks/meters/collector.ts';
 import { CpuMeter } from '../tasks/meters/cpu.ts';
@@ -21,6 +21,7 @@ export interface MetersOptions {
   readonly config: Config;
   readonly outbox: Outbox;
   readonly onError: (part: string, error: unknown) => void;
+  readonly warn: (text: string) => void;
 }
 
 /** All that is measured in this thread, as the configuration wants it, and the runs that it is charged to. */
@@ -37,7 +38,7 @@ export class Meters {
   readonly tasks: Tasks;
 
   constructor(options: MetersOptions) {
-    const { config, outbox, onError } = options;
+    const { config, outbox, onError, warn } = options;
     this.#options = options;
     this.#collector = new Collector((collection) => outbox.collection(collection));
     this.#sample = config.jobs.watch ? new JobSample(outbox.shared, this.#tally) : undefined;
@@ -61,6 +62,10 @@ export class Meters {
       sampler: config.otel.sampler,
       producer: config.telemetry.parent,
       onSpan: (span) => outbox.span(span),
+      onUnrecorded: () =>
+        warn(
+          `the OpenTelemetry SDK of this process recorded no span of ${MANY_RUNS} runs, as its sampler decides: there are none then, as Taskwarden exports none beside it`,
+        ),
     });
     this.tasks = this.#openTasks();
   }

@@ -43,7 +43,12 @@ export interface SdkOptions {
   /** How the run's span relates to the producer's: a link (the messaging conventions' default) or its child. */
   readonly producer: 'link' | 'parent';
   readonly onSpan: (span: EndedSpan) => void;
+  /** The host's SDK has recorded no span of the first {@link MANY_RUNS} runs. */
+  readonly onUnrecorded?: () => void;
 }
+
+/** Of which a sampler that records any at all has recorded one, as a rule. */
+export const MANY_RUNS = 1000;
 
 /**
  * The span side of runs. Where the host runs an OpenTelemetry SDK, its provider makes and exports the spans. Where it does
@@ -58,6 +63,8 @@ export class Sdk {
   readonly #registration: Registration;
   #mode: 'undecided' | 'own' | 'host' = 'undecided';
   #hostTracer: Tracer | undefined;
+  /** Runs so far, until the host's SDK records a span of one. */
+  #unrecorded = 0;
 
   constructor(options: SdkOptions) {
     this.#options = options;
@@ -125,12 +132,20 @@ export class Sdk {
       parent,
     );
     if (span === undefined) return NO_SPAN;
+    this.#noteRecording(span);
     const context = withSpan(parent, span);
     return new HostScope(
       span,
       (call) => contexts.with(context, call),
       () => span.end(),
     );
+  }
+
+  /** What its sampler decides is the host's business, but an SDK that is there for something else may record nothing ever. */
+  #noteRecording(span: Span): void {
+    if (this.#unrecorded >= MANY_RUNS) return;
+    this.#unrecorded = span.isRecording() ? MANY_RUNS : this.#unrecorded + 1;
+    if (this.#unrecorded === MANY_RUNS && !span.isRecording()) this.#options.onUnrecorded?.();
   }
 
   #openOwn(info: SpanInfo): SpanScope {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { afterEach, test } from 'node:test';
+import { afterEach, mock, test } from 'node:test';
 import type { ContextManager, TracerProvider } from '@opentelemetry/api';
 import { LeanContextManager, LeanPropagator } from '../../src/sdk/context.ts';
 import { LeanTracerProvider } from '../../src/sdk/provider.ts';
 import { type ApiModule, apiGlobals, Registration } from '../../src/sdk/registration.ts';
+import { MANY_RUNS } from '../../src/sdk/sdk.ts';
 import { LeanSpan } from '../../src/sdk/span.ts';
+import { mainSide, runInfo } from '../helpers/main-side.ts';
 
 const require = createRequire(import.meta.url);
 const folder = /.*\/@opentelemetry\/api\//.exec(require.resolve('@opentelemetry/api'))![0];
@@ -128,4 +130,31 @@ test('a second provider of the host is refused by the API, as without us', () =>
   assert.equal(api.trace.setGlobalTracerProvider(first.provider), true);
   assert.equal(api.trace.setGlobalTracerProvider(second.provider), false);
   assert.deepEqual(taken, [first.provider]);
+});
+
+test('an SDK of the host that never records a run is told of, once', () => {
+  const api = copyOfApi();
+  const { provider } = hostProvider();
+  api.trace.setGlobalTracerProvider(provider);
+  let told = 0;
+  const { sdk, tasks } = mainSide({ sdk: { onUnrecorded: () => told++ } });
+  sdk.apiLoaded(api);
+  for (let run = 1; run <= 2 * MANY_RUNS; run++) {
+    tasks.run(runInfo, () => {});
+    assert.equal(told, run < MANY_RUNS ? 0 : 1);
+  }
+});
+
+test('an SDK of the host that has recorded a run goes unmentioned, whatever it samples', () => {
+  const api = copyOfApi();
+  const { provider } = hostProvider();
+  api.trace.setGlobalTracerProvider(provider);
+  let told = 0;
+  const { sdk, tasks } = mainSide({ sdk: { onUnrecorded: () => told++ } });
+  sdk.apiLoaded(api);
+  const isRecording = mock.method(LeanSpan.prototype, 'isRecording', () => true);
+  tasks.run(runInfo, () => {});
+  isRecording.mock.restore();
+  for (let run = 0; run < MANY_RUNS; run++) tasks.run(runInfo, () => {});
+  assert.equal(told, 0);
 });
