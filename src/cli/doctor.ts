@@ -3,7 +3,7 @@ import { type ConfigLine, describe } from '../config/describe.ts';
 import { TaskwardenError } from '../model/errors.ts';
 import { VERSION } from '../model/package.ts';
 import { satisfies } from '../model/version.ts';
-import { findInstalled, type Installed, type Supported } from './installed.ts';
+import { findInstalled, type Installed, type Supported, versionFor } from './installed.ts';
 import { type ExitCode, FINE, FOUND, type Io } from './io.ts';
 
 /** What `doctor --json` prints, as one line. */
@@ -26,6 +26,9 @@ export interface DoctorOptions {
   /** @throws TaskwardenError when rule files cannot be used. */
   readonly checkRules: (patterns: readonly string[], cwd: string) => void;
 }
+
+/** Queues whose handlers are runs where the application says so. */
+const QUEUES = ['bull', 'bee-queue', 'node-resque', 'agenda', 'pg-boss', 'graphile-worker'];
 
 /** Versions of Node.js that have what the preload needs, as in package.json's engines. */
 const NODE = '>=22.15';
@@ -55,7 +58,7 @@ function diagnose({ cwd, env }: Io, { supported, checkRules }: DoctorOptions): D
     config: config === undefined ? [] : describe(config),
     libraries,
     problems,
-    notes: notesOn(config, libraries),
+    notes: [...notesOn(config, libraries), ...notesOnQueues(cwd)],
   };
 }
 
@@ -80,6 +83,12 @@ function notesOn(config: Config | undefined, libraries: readonly Installed[]): s
       `crashes: on ${process.platform} a dead worker is known only while no other process has its number, and limits of taskwarden run reach Node.js alone`,
     );
   return notes;
+}
+
+function notesOnQueues(cwd: string): string[] {
+  const found = QUEUES.filter((name) => versionFor(cwd, name) !== undefined);
+  if (found.length === 0) return [];
+  return [`handlers of ${found.join(', ')} are not instrumented: make them runs with task() of taskwarden`];
 }
 
 function print(

@@ -22,7 +22,8 @@ export function findInstalled(cwd: string, supported: readonly Supported[]): Ins
   });
 }
 
-function versionFor(cwd: string, name: string): string | undefined {
+/** Version that code in a folder would load; undefined when there is none. */
+export function versionFor(cwd: string, name: string): string | undefined {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const version = readVersion(join(folder, 'node_modules', name, 'package.json'));
     if (version !== undefined || folder === dirname(folder)) return version;

@@ -65,6 +65,17 @@ test('libraries are looked for as code in the folder would find them', () => {
   );
 });
 
+test('queues whose handlers are runs where the application says so are noted', () => {
+  const cwd = folder({
+    ...installed('bullmq', '6.7.0'),
+    ...installed('bull', '4.16.5'),
+    ...installed('pg-boss', '10.0.0'),
+  });
+  assert.deepEqual(json(cwd).notes, [
+    'handlers of bull, pg-boss are not instrumented: make them runs with task() of taskwarden',
+  ]);
+});
+
 test('a package.json that is broken counts as not installed', () => {
   const cwd = folder({ ...installed('bullmq', 5), 'node_modules/@scope/queue/package.json': '{' });
   const { code, libraries, notes } = json(cwd);
