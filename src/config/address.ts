@@ -1,4 +1,4 @@
-import type { Kind } from './kinds.ts';
+import { type Kind, PartNotAllowed, text } from './kinds.ts';
 
 const OFF = ['off', 'false', 'no'];
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
@@ -51,3 +51,16 @@ function isHost(host: string): boolean {
   // What looks like an address must be one.
   return /^[\d.]+$/.test(host) ? IPV4.test(host) : HOST_NAME.test(host);
 }
+
+const REDIS = 'an address such as redis://host:6379/0; likewise rediss, redis-sentinel, redis-cluster, unix';
+
+/** The address of a Redis, of which only the scheme is looked at here. It is not shown, as it may hold a password. */
+export const redisAddress: Kind<string> = {
+  type: 'text',
+  allowed: REDIS,
+  parse: (raw) => {
+    const value = text.parse(raw);
+    if (value === undefined || /^(rediss?(-sentinel|-cluster)?|unix):\/\/./.test(value)) return value;
+    throw new PartNotAllowed('', 'the address', REDIS);
+  },
+};

@@ -1,5 +1,5 @@
 import { ACTIONS, type ActionName } from '../model/action.ts';
-import { address, path, secret } from './address.ts';
+import { address, path, redisAddress, secret } from './address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpoints, httpUrl, secretEndpoints } from './endpoints.ts';
 import {
@@ -269,7 +269,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     about: 'Time between two polls of the queues of a Redis; it grows while Redis is slow or busy.',
   },
   'queues.redis': {
-    kind: text,
+    kind: redisAddress,
     about:
       'Address of the Redis of queues whose connection cannot be told from the worker, such as redis://host:6379/0.',
   },

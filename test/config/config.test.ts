@@ -99,6 +99,7 @@ test('every option can be set by its variable and by its path', () => {
     duration: '10s',
     number: '0.25',
     http: '127.0.0.1:9464',
+    'queues.redis': 'redis://cache:6380/1',
     http_token: 'secret',
     http_token_file: 'token.txt',
     endpoints: 'http://user:secret@host:9093',
@@ -222,6 +223,17 @@ test('what Kubernetes says of a service named like an option is no option', () =
     envFailure({ TASKWARDEN_HTTP_PORT: '9464' }).message,
     /^unknown environment variable TASKWARDEN_HTTP_PORT/,
   );
+});
+
+test('the address of a Redis has a scheme, and is not shown', () => {
+  for (const url of ['redis://cache', 'rediss-sentinel://a,b?master=m', 'unix:///run/redis.sock'])
+    assert.equal(loadConfig({ env: { TASKWARDEN_QUEUES_REDIS: url }, cwd: folder() }).queues.redis, url);
+  const { message } = envFailure({ TASKWARDEN_QUEUES_REDIS: 'user:secret@cache:6379' });
+  assert.match(
+    message,
+    /^TASKWARDEN_QUEUES_REDIS: the address is not allowed; allowed: an address such as redis:/,
+  );
+  assert.ok(!message.includes('secret'));
 });
 
 test('errors in the file have line and column', () => {
