@@ -14,6 +14,7 @@ import { MetricsReader } from '../otlp/metrics.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
 import type { Registry } from '../store/registry.ts';
 import { spanOfRun } from './run-span.ts';
+import { createTelling } from './telling.ts';
 
 export interface ExportingOptions {
   readonly config: Config;
@@ -22,6 +23,8 @@ export interface ExportingOptions {
   readonly alerts: () => Iterable<ActiveAlert>;
   /** Where alerts go beside OTLP. */
   readonly notifier?: Notifier | undefined;
+  /** Told what becomes of deliveries; nobody if left out. */
+  readonly say?: (level: 'info', text: string) => void;
 }
 
 /** The way out: spans, metrics and alerts over OTLP, as the OTEL_* variables say, and alerts to their own servers. */
@@ -32,7 +35,8 @@ export class Exporting {
   readonly #alertsMetric: Config['alertsMetric'];
   readonly #notifier: Notifier | undefined;
 
-  constructor({ config, registry, resource, alerts, notifier }: ExportingOptions) {
+  constructor({ config, registry, resource, alerts, notifier, say }: ExportingOptions) {
+    const isToTell = createTelling();
     this.#reader = new MetricsReader(registry);
     this.#alerts = alerts;
     this.#alertsMetric = config.alertsMetric;
@@ -43,7 +47,10 @@ export class Exporting {
       resource,
       now: monotonicMs,
       onDropped: (signal, reason, n) => registry.add('taskwarden.telemetry.dropped', { signal, reason }, n),
-      onFailure: (signal) => registry.add('taskwarden.export.failures', { signal }, 1),
+      onFailure: (signal, error) => {
+        registry.add('taskwarden.export.failures', { signal }, 1);
+        if (isToTell(signal)) say?.('info', `${signal} are not delivered for now: ${error.message}`);
+      },
     });
   }
 

@@ -180,9 +180,7 @@ export class Pipeline {
         ],
       onAlert: (transition) => this.#alert(transition),
       state: openRuleState(this.#config, this.#resource),
-      say: (level, text) => {
-        if (level === 'warn' || ['info', 'debug'].includes(this.#config.log.level)) this.#warn(text);
-      },
+      say: (level, text) => this.#say(level, text),
     });
     await this.#openExhaustion();
     const host = createHostCollector({ registry: this.#registry });
@@ -215,6 +213,7 @@ export class Pipeline {
       resource: this.#resource,
       alerts: () => alerting?.alerts() ?? [],
       notifier,
+      say: (level, text) => this.#say(level, text),
     });
     this.#guard('export', () => exporting.warm());
     this.#outlet.open(exporting);
@@ -225,6 +224,10 @@ export class Pipeline {
       await this.#guard('http', () => this.#serve(alerting));
     await this.#guard('aftermath', () => this.#openAftermath());
     this.#guard('recorder', () => this.#recorder?.settled(monotonicMs()));
+  }
+
+  #say(level: 'warn' | 'info', text: string): void {
+    if (level === 'warn' || ['info', 'debug'].includes(this.#config.log.level)) this.#warn(text);
   }
 
   /**

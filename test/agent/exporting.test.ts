@@ -17,14 +17,16 @@ beforeEach(() => {
 });
 
 function setup(alerts: ActiveAlert[] = []) {
+  const said: string[] = [];
   const registry = newRegistry();
   const exporting = new Exporting({
     config: loadConfig({ env: {} }),
     registry,
     resource: { 'service.name': 'worker' },
     alerts: () => alerts,
+    say: (level, text) => said.push(`${level}: ${text}`),
   });
-  return { registry, exporting };
+  return { registry, exporting, said };
 }
 
 function alert(over: Partial<AlertTransition> = {}): AlertTransition {
@@ -47,6 +49,17 @@ function alert(over: Partial<AlertTransition> = {}): AlertTransition {
     ...over,
   };
 }
+
+test('why nothing is delivered is said once', async () => {
+  const { exporting, said } = setup();
+  sink.fault = { status: 500 };
+  for (let span = 0; span < 2; span++) {
+    exporting.run(record());
+    await exporting.flush(500);
+  }
+  assert.equal(said.length, 1);
+  assert.match(said[0]!, /^info: traces are not delivered for now: HTTP 500/);
+});
 
 test('the span of a run arrives, one with extras as one without', async () => {
   const { exporting } = setup();
