@@ -1,5 +1,4 @@
 /** Builds dist/: two bundles a side of the wall, code that is rarely needed as chunks of its own, and the types. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
@@ -7,6 +6,7 @@ import { compile } from '../src/promql/promql.ts';
 import { loadRuleFiles } from '../src/rules/load.ts';
 import { packRules } from '../src/rules/packed.ts';
 import { shippedRules } from '../src/rules/shipped.ts';
+import { declarations } from './declarations.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { notices } from './notices.ts';
 
@@ -61,7 +61,4 @@ const inputs = [main, agent, cli].flatMap(({ metafile }) => Object.keys(metafile
 writeFileSync(resolve(root, 'THIRD-PARTY-NOTICES.txt'), notices(root, inputs));
 chmodSync(resolve(dist, 'cli.js'), 0o755);
 
-if (!process.argv.includes('--no-types')) {
-  const tsc = resolve(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', 'src'], { cwd: root, stdio: 'inherit' });
-}
+if (!process.argv.includes('--no-types')) declarations(resolve(dist, 'types'));

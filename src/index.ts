@@ -4,16 +4,23 @@ import { Outbox } from './bridge/outbox.ts';
 import { createShared } from './bridge/protocol.ts';
 import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
-import type { Instrumented } from './instrument/load.ts';
 import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
-import type { CurrentRun } from './tasks/context.ts';
+import type { CurrentRun } from './tasks/current-run.ts';
 import { agentFaultReporter, faultReporter } from './tasks/run.ts';
 
 export type { Config } from './config/config.ts';
-export type { Instrumented } from './instrument/load.ts';
 export { TaskwardenError } from './model/errors.ts';
-export type { CurrentRun } from './tasks/context.ts';
+export type { CurrentRun } from './tasks/current-run.ts';
+
+// Not instrument/load.ts's own, whose declarations name packages that are not installed with this one.
+/** What became of a copy of a known library. */
+export interface Instrumented {
+  readonly library: string;
+  readonly version: string;
+  readonly file: string;
+  readonly outcome: 'instrumented' | 'unsupported version' | 'failed';
+}
 
 /** A running instrumentation of this thread. */
 export interface Taskwarden {
