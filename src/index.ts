@@ -106,7 +106,7 @@ export interface TaskOptions {
  * @throws TypeError for arguments of another type, and for names that are empty
  * @example const resize = task('resize', async (image) => { … }, { queue: 'images' });
  */
-export function task<F extends (this: never, ...args: never[]) => unknown>(
+export function task<F extends (...args: never[]) => unknown>(
   name: string,
   handler: F,
   options: TaskOptions = {},

@@ -51,3 +51,7 @@ test('what no entry reaches is not published', () => {
   assert.ok(names.length > 5);
   for (const name of names) assert.doesNotMatch(name, /types\/(agent|main|sdk|instrument)\//);
 });
+
+test('what a handler must be says nothing of its this, which TypeScript before 6 gives to function expressions', () => {
+  assert.doesNotMatch(readFileSync(join(installed, 'dist/types/index.d.ts'), 'utf8'), /\(this: /);
+});
