@@ -22,6 +22,9 @@ watch:
   threshold: 500ms
 \`\`\`
 
+In \`NODE_OPTIONS\` the preload reaches every Node.js process, npm among them. In npm, npx, pnpm, yarn and corepack themselves, as their main script tells, it
+does nothing: the worker that they start has the port of \`http\` and the name of the service to itself.
+
 | key | variable | default | allowed | |
 |---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join('\n')}

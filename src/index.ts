@@ -6,6 +6,8 @@ import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
+import { NODE_VERSIONS } from './model/node-versions.ts';
+import { satisfies } from './model/version.ts';
 import type { CurrentRun } from './tasks/current-run.ts';
 import { agentFaultReporter, faultReporter } from './tasks/run.ts';
 
@@ -46,12 +48,14 @@ const SERIES_MB = 0.004;
  * instrumented. A second call gives back the first's result.
  *
  * @returns undefined when the configuration says that Taskwarden is disabled
- * @throws TaskwardenError when the configuration or a rule file named in it cannot be used
+ * @throws TaskwardenError when the configuration or a rule file named in it cannot be used, and, with the code `TASKWARDEN_NODE`, when
+ * Node.js is too old
  */
 export function start(): Taskwarden | undefined {
   if (globals[RUNNING] !== undefined) return globals[RUNNING];
   const config = loadConfig();
   if (!config.enabled || config.otel.disabled) return undefined;
+  refuseOldNode();
   const warn = warner(config);
   for (const warning of config.warnings) warn(warning);
   const shared = createShared();
@@ -70,13 +74,13 @@ export function start(): Taskwarden | undefined {
   agent.onGone(() => events?.goOn(outbox.told().tasks));
   try {
     if (isMainThread && config.rules.length > 0) refuseBrokenRules(agent, warn);
+    const main = startMainSide({ config, outbox, agent, onError, warn });
+    globals[RUNNING] = { config, ...main };
+    return globals[RUNNING];
   } catch (error) {
     agent.close();
     throw error;
   }
-  const main = startMainSide({ config, outbox, agent, onError, warn });
-  globals[RUNNING] = { config, ...main };
-  return globals[RUNNING];
 }
 
 /**
@@ -164,6 +168,12 @@ function agentUrl(): URL {
   return import.meta.url.endsWith('.ts')
     ? new URL('./agent/thread.ts', import.meta.url)
     : new URL('./agent.js', import.meta.url);
+}
+
+function refuseOldNode(): void {
+  const { node } = process.versions;
+  if (satisfies(node, NODE_VERSIONS)) return;
+  throw new TaskwardenError('TASKWARDEN_NODE', `Node.js ${NODE_VERSIONS} is needed, and this is ${node}`);
 }
 
 /**

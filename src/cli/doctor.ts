@@ -1,6 +1,7 @@
 import { type Config, loadConfig } from '../config/config.ts';
 import { type ConfigLine, describe } from '../config/describe.ts';
 import { TaskwardenError } from '../model/errors.ts';
+import { NODE_VERSIONS } from '../model/node-versions.ts';
 import { VERSION } from '../model/package.ts';
 import { satisfies } from '../model/version.ts';
 import { findInstalled, type Installed, type Supported, versionFor } from './installed.ts';
@@ -30,9 +31,6 @@ export interface DoctorOptions {
 /** Queues whose handlers are runs where the application says so. */
 const QUEUES = ['bull', 'bee-queue', 'node-resque', 'agenda', 'pg-boss', 'graphile-worker'];
 
-/** Versions of Node.js that have what the preload needs, as in package.json's engines. */
-const NODE = '>=22.15';
-
 /** Prints the effective configuration, and which libraries of the project in the working folder will be instrumented. */
 export function doctor(io: Io, options: DoctorOptions): ExitCode {
   const diagnosis = diagnose(io, options);
@@ -44,7 +42,9 @@ export function doctor(io: Io, options: DoctorOptions): ExitCode {
 function diagnose({ cwd, env }: Io, { supported, checkRules }: DoctorOptions): Diagnosis {
   const node = process.versions.node;
   const libraries = findInstalled(cwd, supported);
-  const problems = satisfies(node, NODE) ? [] : [`Node.js ${node} is too old: Taskwarden needs ${NODE}`];
+  const problems = satisfies(node, NODE_VERSIONS)
+    ? []
+    : [`Node.js ${node} is too old: Taskwarden needs ${NODE_VERSIONS}`];
   const config = attempt(() => loadConfig({ env, cwd }), problems);
   if (config?.enabled === true) attempt(() => checkRules(config.rules, cwd), problems);
   problems.push(...(config?.warnings ?? []));

@@ -31,16 +31,49 @@ export interface MainSide {
 
 const FLUSH_TIMEOUT_MS = 1000;
 
-/** Puts the main side together: meters, patches, actions, the heartbeat, and what is done at the end. */
+/** @throws Error what cannot be begun; what has been is taken back then */
 export function startMainSide(options: MainSideOptions): MainSide {
+  const begun: (() => void)[] = [];
+  const takeBack = (): void => {
+    for (const undo of begun.splice(0).reverse()) undo();
+  };
+  try {
+    const { end, ...running } = begin(options, begun);
+    return {
+      ...running,
+      stop() {
+        takeBack();
+        end(END.stopped, 0);
+      },
+    };
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+}
+
+interface Begun extends Omit<MainSide, 'stop'> {
+  /** Has exported what is known, for this end of the process or of Taskwarden. */
+  end(kind: number, code: number): void;
+}
+
+/**
+ * Puts the main side together: meters, patches, actions, the heartbeat, and what is done at the end.
+ *
+ * @param begun gets what takes each part back
+ */
+function begin(options: MainSideOptions, begun: (() => void)[]): Begun {
   const { config, outbox, agent, onError } = options;
   const { shared } = outbox;
   const meters = new Meters(options);
   const workers = isMainThread && needThread(config.actions) ? new Workers() : undefined;
   const modules = patchLibraries(meters, workers, options);
-  const stopMeters = meters.start();
-  if (workers !== undefined) agent.onGone(() => void workers.resumeAll());
-  const stopEnforcement = workers === undefined ? () => {} : allowActions(meters, workers, config);
+  begun.push(() => modules.stop());
+  if (workers !== undefined) {
+    agent.onGone(() => void workers.resumeAll());
+    begun.push(allowActions(meters, workers, config));
+  }
+  begun.push(meters.start());
   const heartbeat = startHeartbeat({
     shared,
     intervalMs: config.watch.interval,
@@ -52,8 +85,12 @@ export function startMainSide(options: MainSideOptions): MainSide {
     },
     onError,
   });
+  begun.push(() => heartbeat.stop());
   outbox.onBusy = heartbeat.wake;
-  const hidden = [exposeSlot(), exposeHeapFigures(shared), exposeGcShare()];
+  begun.push(() => {
+    outbox.onBusy = undefined;
+  });
+  begun.push(exposeSlot(), exposeHeapFigures(shared), exposeGcShare());
   const end = (kind: number, code: number): void => {
     // Runs in flight are lost when the process ends, and are not when only Taskwarden does.
     Atomics.store(shared.i32, I32.endCode, code);
@@ -69,20 +106,8 @@ export function startMainSide(options: MainSideOptions): MainSide {
     },
     stopping: (signal) => void Atomics.store(shared.i32, I32.stopSignal, signal),
   });
-  return {
-    instrumented: modules.instrumented,
-    tasks: meters.tasks,
-    stop() {
-      forgetExit();
-      for (const hide of hidden) hide();
-      outbox.onBusy = undefined;
-      heartbeat.stop();
-      stopMeters();
-      stopEnforcement();
-      modules.stop();
-      end(END.stopped, 0);
-    },
-  };
+  begun.push(forgetExit);
+  return { instrumented: modules.instrumented, tasks: meters.tasks, end };
 }
 
 function patchLibraries(

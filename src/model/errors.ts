@@ -5,6 +5,7 @@ export const ERROR_CODES = {
   TASKWARDEN_YAML: 'A YAML file is malformed, or is not shaped as its format asks.',
   TASKWARDEN_PROMQL: 'A PromQL expression is malformed or ill-typed.',
   TASKWARDEN_RULE: 'A rule is well-formed YAML but cannot be used.',
+  TASKWARDEN_NODE: 'Node.js is of a version that lacks what is needed.',
   TASKWARDEN_PATCH: 'A library function cannot be replaced, or is replaced already.',
 } as const;
 

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Queue } from 'bullmq';
 import { REGISTER } from '../helpers/built.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { EXACT } from '../helpers/main-side.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 import { startRedis } from '../helpers/redis.ts';
@@ -221,6 +224,51 @@ describe('the preload does nothing', { concurrency: 3 }, () => {
       assert.deepEqual(disabled, bare);
     });
   }
+});
+
+/** A preload that runs before ours. */
+const before = (code: string): string[] => ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+
+describe('where Taskwarden cannot start the program runs without it', { concurrency: 3 }, () => {
+  test('in an old Node.js, which is said once a process', async () => {
+    const old = `const versions = { ...process.versions, node: '20.20.2' };
+      Object.defineProperty(process, 'versions', { value: versions });`;
+    const scenario = await start('parent.mjs', { before: before(old) }, (queue) => ['thread', queue]);
+    const { code, stdout, stderr } = await scenario.end(false);
+    assert.deepEqual([code, stdout], [0, 'closed\nchild ended with code 0\n']);
+    assert.match(stderr, /^taskwarden: .*Node\.js >=22\.15 .* is needed, and this is 20\.20\.2\n$/);
+    assert.equal(scenario.sink.requests.length, 0);
+  });
+
+  test('for any other reason, and what had begun has ended', async () => {
+    const broken = `Object.defineProperty(process, 'prependListener', { value() { throw new Error('not today'); } });`;
+    const scenario = await start('worker.mjs', { before: before(broken) });
+    // An agent would have exported several times by then.
+    await setTimeout(1500);
+    const { code, stdout, stderr } = await scenario.end(false);
+    assert.deepEqual([code, stdout], [0, 'closed\n']);
+    assert.match(stderr, /^taskwarden: cannot start, the program runs without it: Error: not today\n/);
+    assert.deepEqual(scenario.sink.requests, []);
+  });
+});
+
+test('npm with the preload in its environment leaves port and name to the worker', async (t) => {
+  const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim();
+  if (npm === '') return t.skip('npm is not installed');
+  const folder = mkdtempSync(resolve(tmpdir(), 'taskwarden-npm-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const script = `${process.execPath} ${resolve(FIXTURES, 'worker.mjs')}`;
+  writeFileSync(resolve(folder, 'package.json'), JSON.stringify({ scripts: { start: script } }));
+  const scenario = await start(
+    npm,
+    { preload: 'NODE_OPTIONS', cwd: folder, env: { TASKWARDEN_HTTP: `127.0.0.1:${await freePort()}` } },
+    (queue) => ['--silent', 'start', '--', queue],
+  );
+  const { code, stdout, stderr } = await scenario.end();
+  assert.deepEqual([code, stdout, stderr], [0, 'closed\n', '']);
+  const processes = scenario.sink.metrics.map(({ resource }) => resource['process.pid']);
+  assert.equal(new Set(processes).size, 1);
+  assert.ok(!processes.includes(scenario.program.child.pid));
 });
 
 describe('a second preload does no harm', { concurrency: 3 }, () => {

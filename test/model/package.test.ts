@@ -4,17 +4,23 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { DEFAULTS } from '../../src/config/options.ts';
 import { LIBRARIES } from '../../src/instrument/list.ts';
+import { NODE_VERSIONS } from '../../src/model/node-versions.ts';
 import { VERSION } from '../../src/model/package.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as {
   version: string;
+  engines: { node: string };
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
 };
 
 test('the version is that of the package', () => {
   assert.equal(VERSION, manifest.version);
+});
+
+test('the versions of Node.js are those of the package', () => {
+  assert.equal(NODE_VERSIONS, manifest.engines.node);
 });
 
 test('all versions are exact', () => {
