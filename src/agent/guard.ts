@@ -1,8 +1,12 @@
 import { writeSync } from 'node:fs';
 import type { Registry } from '../store/registry.ts';
+import { NoStateFolder } from './state-files.ts';
 import { createTelling } from './telling.ts';
 
-/** Runs a part of the agent: what it throws, or rejects with, is caught, counted, and told once an hour a part. */
+/**
+ * Runs a part of the agent: what it throws, or rejects with, is caught, counted, and told once an hour a part. That there is no state
+ * folder is no fault, and told for all parts at once.
+ */
 export interface Guard {
   <T>(part: string, run: () => Promise<T>): Promise<T | undefined> | undefined;
   <T>(part: string, run: () => T): T | undefined;
@@ -11,6 +15,10 @@ export interface Guard {
 export function createGuard(registry: Registry, warn: (text: string) => void, now?: () => number): Guard {
   const isToTell = createTelling(now);
   const fault = (part: string, error: unknown): undefined => {
+    if (error instanceof NoStateFolder) {
+      if (isToTell('state folder')) warn(error.message);
+      return;
+    }
     registry.add('taskwarden.errors', { part }, 1);
     if (isToTell(part))
       warn(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { StateFolder } from '../config/state-dir.ts';
 import { type AlertSnapshot, OUTAGE_TOLERANCE_MS } from '../rules/restore.ts';
 import type { ProcessId } from './process-id.ts';
-import { checkFolder, makeFolder, namesIn } from './state-files.ts';
+import { checkFolder, inStateFolder, makeFolder, namesIn } from './state-files.ts';
 
 /** A file with more bytes is neither read nor written: alerts that do not fit in are left out. */
 const MAX_BYTES = 1024 * 1024;
@@ -12,8 +12,6 @@ const WRITE_MS = 4000;
 const REFRESH_MS = 30_000;
 /** How long writing is not tried again after it has failed, ms. */
 const PAUSE_MS = 3_600_000;
-/** What becomes of a folder that is not ours alone. */
-const LOST = 'alerts do not outlive a restart';
 const FILE = /^alerts-(\w+)-(\d+)-(\d+)\.json(?:\.new)?$/;
 
 export interface RuleStateOptions {
@@ -50,7 +48,11 @@ export class RuleState {
    * @throws Error what the file system says, or that the file is damaged, which is removed then
    */
   claim(now: number): unknown {
-    checkFolder(this.#options.folder, LOST);
+    return inStateFolder(() => this.#claim(now));
+  }
+
+  #claim(now: number): unknown {
+    checkFolder(this.#options.folder);
     for (const path of this.#leftBehind(now)) {
       if (!taken(path, this.#path)) continue;
       this.#written = '';
@@ -81,7 +83,8 @@ export class RuleState {
     const text = texts.join(',\n');
     if (!last && text === this.#written && now - this.#writtenAt < REFRESH_MS) return;
     this.#writtenAt = now + PAUSE_MS;
-    this.#write(`{"version":${head.version},"at":${head.at},"alerts":[\n${text}\n]}\n`);
+    const file = `{"version":${head.version},"at":${head.at},"alerts":[\n${text}\n]}\n`;
+    inStateFolder(() => this.#write(file));
     this.#writtenAt = now;
     this.#written = text;
   }
@@ -89,7 +92,7 @@ export class RuleState {
   #write(text: string): void {
     const { folder } = this.#options;
     makeFolder(folder.path);
-    checkFolder(folder, LOST);
+    checkFolder(folder);
     const fresh = `${this.#path}.new`;
     writeFileSync(fresh, text, { mode: 0o600 });
     renameSync(fresh, this.#path);

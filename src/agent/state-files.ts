@@ -28,12 +28,39 @@ export function makeFolder(path: string): void {
 /**
  * What is in the folder is believed: among the temporary files it must be our own, and closed to others.
  *
- * @param otherwise what is the case when it is not
- * @throws Error that says so
+ * @throws Error when it is not
  */
-export function checkFolder({ path, isShared }: StateFolder, otherwise: string): void {
+export function checkFolder({ path, isShared }: StateFolder): void {
   const found = isShared ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
   if (found === undefined || process.getuid === undefined) return;
   if (!found.isDirectory() || found.uid !== process.getuid() || (found.mode & 0o022) !== 0)
-    throw new Error(`${path} is not a folder of this user alone: ${otherwise}`);
+    throw new NotOurs(`${path} is not a folder of this user alone`);
+}
+
+class NotOurs extends Error {}
+
+/** What a file system says that is read-only, or belongs to others: it stays so, as long as nobody sets it up otherwise. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR']);
+
+/** The state folder cannot be used: no fault of ours, and the same for all that would be kept there. */
+export class NoStateFolder extends Error {
+  constructor(cause: Error) {
+    const lost =
+      'runs in flight do not outlive a crash, crashes are not reported and alerts do not outlive a restart';
+    super(`${cause.message}: ${lost}; TASKWARDEN_STATE_DIR names another folder, or is off`, { cause });
+  }
+}
+
+/**
+ * Does what uses the state folder.
+ *
+ * @throws NoStateFolder when it may not be used; Error what else the file system says
+ */
+export function inStateFolder<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw error instanceof NotOurs || REFUSALS.has(code) ? new NoStateFolder(error as Error) : error;
+  }
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { mock, test } from 'node:test';
 import { createGuard, warnOnStderr } from '../../src/agent/guard.ts';
+import { inStateFolder } from '../../src/agent/state-files.ts';
 import { countOf, metricValue, newRegistry } from './parts.ts';
 
 function setup() {
@@ -46,6 +47,30 @@ test('every fault is counted by its part, and each part is told of once an hour,
   guard('a', fail('an hour later'));
   assert.equal(told.length, 3);
   assert.match(told[2]!, /an hour later/);
+});
+
+test('that the state folder cannot be used is no fault, and told once for all that need it', () => {
+  const { guard, registry, told } = setup();
+  for (const part of ['recorder', 'alert state', 'aftermath'])
+    for (const code of ['EROFS', 'EACCES'])
+      guard(part, () =>
+        inStateFolder(() => {
+          throw Object.assign(new Error(`${code}: not today`), { code });
+        }),
+      );
+  assert.equal(countOf(registry, 'taskwarden.errors'), 0);
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /^EROFS: not today: runs in flight do not outlive .*TASKWARDEN_STATE_DIR[^\n]+$/);
+});
+
+test('a disk that is full is a fault', () => {
+  const { guard, registry } = setup();
+  guard('recorder', () =>
+    inStateFolder(() => {
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    }),
+  );
+  assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'recorder' }), 1);
 });
 
 test('a promise that is rejected is a fault, not an unhandled rejection', async () => {

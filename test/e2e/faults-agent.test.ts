@@ -26,6 +26,11 @@ interface Fault {
   readonly told: RegExp;
 }
 
+const AGENT = {
+  OTEL_METRIC_EXPORT_INTERVAL: '100',
+  TASKWARDEN_STORE_STEP: '100ms',
+};
+
 /** Runs jobs before and after a fault; their results and the end of the process must be what they are without it. */
 async function work({ agent, part = '', told, env = {} }: Fault): Promise<Ended> {
   const program = startProgram('steady.ts', {
@@ -35,8 +40,7 @@ async function work({ agent, part = '', told, env = {} }: Fault): Promise<Ended>
       FAULTY_PART: part,
       OTEL_SERVICE_NAME: `${agent}-${part}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
-      OTEL_METRIC_EXPORT_INTERVAL: '100',
-      TASKWARDEN_STORE_STEP: '100ms',
+      ...AGENT,
       ...env,
     },
   });
@@ -110,4 +114,26 @@ describe('a fault of the agent does not reach the jobs', { concurrency: 3 }, () 
       if (part !== 'ingest' && part !== 'inbox' && part !== 'task')
         assert.equal(last('task.runs', { 'task.name': 'double', 'task.outcome': 'success' }), 1.8 * JOBS);
     });
+});
+
+test('a state folder that cannot be used is told in one line, and is no fault', async () => {
+  const program = startProgram('steady.ts', {
+    env: {
+      ...AGENT,
+      OTEL_SERVICE_NAME: 'no-state',
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      TASKWARDEN_STATE_DIR: import.meta.filename,
+    },
+  });
+  program.tell(`run ${JOBS}`);
+  program.tell('hold');
+  const own = () => sink.metrics.filter(({ resource }) => resource['service.name'] === 'no-state');
+  // All that looks for the folder has done so by then.
+  await sink.waitFor(() => own().filter(({ name }) => name === 'process.uptime').length >= 10);
+  program.tell('end');
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 0);
+  assert.match(stderr, /^taskwarden: ENOTDIR: .*: runs in flight do not outlive .*TASKWARDEN_STATE_DIR.*\n$/);
+  const faults = own().filter(({ name, value }) => name === 'taskwarden.errors' && value > 0);
+  assert.deepEqual(faults, []);
 });

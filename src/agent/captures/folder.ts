@@ -56,7 +56,7 @@ export class EvidenceFolder {
   plan(parts: readonly string[], extension: string): string {
     const { folder, now } = this.#options;
     makeFolder(folder.path);
-    checkFolder(folder, 'no evidence is kept');
+    checkFolder(folder);
     accessSync(folder.path, constants.W_OK | constants.X_OK);
     this.#checkDisk(LEAST_BYTES);
     const time = new Date(now()).toISOString().replaceAll(/[-:.]/g, '');

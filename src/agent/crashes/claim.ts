@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StateFolder } from '../../config/state-dir.ts';
 import type { ProcessId } from '../process-id.ts';
-import { checkFolder, namesIn } from '../state-files.ts';
+import { checkFolder, inStateFolder, namesIn } from '../state-files.ts';
 import { fileName, type Machine, type NamedProcess, parseName, shortBoot } from './identity.ts';
 import { MAX_FILE_BYTES, type Recording } from './layout.ts';
 import { readRecording } from './read-recording.ts';
@@ -49,8 +49,12 @@ export class Claims {
    * @throws Error what the file system says
    */
   take(supervisor?: string): Claimed[] {
+    return inStateFolder(() => this.#take(supervisor));
+  }
+
+  #take(supervisor: string | undefined): Claimed[] {
     const { folder } = this.#options;
-    checkFolder(folder, 'crashes are not reported');
+    checkFolder(folder);
     const taken: Claimed[] = [];
     for (const name of namesIn(folder.path)) {
       const stale = CLAIM.exec(name);

@@ -4,7 +4,7 @@ import { EVENTS, EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
 import { CURRENT, END, F64, I32, SLOT, SLOT_COUNT, slotAt, type TaskKey } from '../../bridge/protocol.ts';
 import type { StateFolder } from '../../config/state-dir.ts';
-import { checkFolder, makeFolder } from '../state-files.ts';
+import { checkFolder, inStateFolder, makeFolder } from '../state-files.ts';
 import { fileName } from './identity.ts';
 import { END_KINDS, type End, type Identity, REGION_BYTES, type Resources, U32 } from './layout.ts';
 import { RecordingWriter, type RunToRecord } from './recording.ts';
@@ -195,9 +195,11 @@ export class Recorder {
     if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) this.#close();
     if (this.#fd === undefined) {
       const { folder } = this.#options;
-      makeFolder(folder.path);
-      checkFolder(folder, 'runs in flight do not outlive a crash');
-      this.#fd = openSync(this.#path, 'w+', 0o600);
+      this.#fd = inStateFolder(() => {
+        makeFolder(folder.path);
+        checkFolder(folder);
+        return openSync(this.#path, 'w+', 0o600);
+      });
       const main = this.#options.inboxes()[0];
       if (main !== undefined) Atomics.store(main.shared.i32, I32.recorderFd, this.#fd);
       if (this.#isSharing) this.#shareFile(this.#fd);
