@@ -104,7 +104,7 @@ export interface TaskOptions {
 /**
  * Makes a function a task: each call is a run with span, metrics and alerts, as the handlers of instrumented libraries are. The
  * result has the name, arity, `this`, return value and errors of the function; for a plain promise, which ends the run, it gives another
- * one that settles alike. Of a thenable that is no promise, such as the builder of a query, only the call is the run: an async function
+ * one that settles alike. Of a generator, and of a thenable that is no promise, such as the builder of a query, only the call is the run: an async function
  * around it makes it whole.
  *
  * @throws TypeError for arguments of another type, and for names that are empty
