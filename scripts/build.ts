@@ -44,6 +44,17 @@ const main = await build({
   entryPoints: { index: 'src/index.ts', register: 'src/register.ts' },
   chunkNames: 'main-[hash]',
 });
+// For what cannot require an ES module: test runners, bundlers, and a Node.js that is too old, which is to be told so.
+await build({
+  ...common,
+  format: 'cjs',
+  splitting: false,
+  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
+  define: { 'import.meta.url': '__url' },
+  external: [...EXTERNAL, 'yaml'],
+  entryPoints: { index: 'src/index.ts', register: 'src/register.ts' },
+  outExtension: { '.js': '.cjs' },
+});
 const agent = await build({
   ...common,
   entryPoints: { agent: 'src/agent/thread.ts' },

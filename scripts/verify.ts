@@ -12,7 +12,7 @@ const CHECKS: readonly (readonly [string, string, readonly string[]])[] = [
   ['generated files', node, ['scripts/generate.ts', '--check']],
   ['build', node, ['scripts/build.ts']],
   ['package', bin('publint'), ['--strict']],
-  ['package types', bin('attw'), ['--pack', '.', '--profile', 'esm-only', '--format', 'table-flipped']],
+  ['package types', bin('attw'), ['--pack', '.', '--profile', 'node16', '--format', 'table-flipped']],
 ];
 const TESTS = [['tests', node, ['scripts/test.ts', '--built', '--coverage']]] as const;
 

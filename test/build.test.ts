@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +16,17 @@ test('no bundle imports a module of Node.js, which would read all that it export
     const code = readFileSync(join(DIST, name), 'utf8');
     assert.doesNotMatch(code, /(^|[;\n])import[^;"'()]*from\s*["']node:|\bimport\(["']node:/, name);
   }
+});
+
+test('what cannot require an ES module, as an old Node.js or Jest, gets the same', async () => {
+  const require = createRequire(import.meta.url);
+  const names = Object.keys(require(join(DIST, 'index.cjs'))).sort();
+  assert.deepEqual(names, Object.keys(await import(join(DIST, 'index.js'))).sort());
+  const program = "console.log(Symbol.for('taskwarden.running') in globalThis)";
+  const args = ['--require', join(DIST, 'register.cjs'), '-e', program];
+  const env = { TASKWARDEN_STATE_DIR: 'off', OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' };
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+  assert.deepEqual([stdout, stderr], ['true\n', '']);
 });
 
 test('what a bundle binds is what its imports bound', (t) => {

@@ -32,12 +32,12 @@ before(() => {
 
 after(() => rmSync(project, { recursive: true, force: true }));
 
-function compile(module: string, moduleResolution: string): string {
+function compile(module: string, moduleResolution: string, file = 'consumer.ts'): string {
   const compilerOptions = {
     ...{ module, moduleResolution, target: 'es2023', types: ['node'] },
     ...{ strict: true, noEmit: true, skipLibCheck: false },
   };
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
   return spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' }).stdout;
 }
 
@@ -46,8 +46,15 @@ test('declarations compile in a project that has no more than the types of Node.
   assert.equal(compile('esnext', 'bundler'), '');
 });
 
+test('CommonJS in TypeScript may import them', () => {
+  const code =
+    "import { task } from 'taskwarden';\nimport 'taskwarden/register';\nexport const same = task('same', (a: 1) => a)(1);";
+  writeFileSync(join(project, 'consumer.cts'), code);
+  assert.equal(compile('node16', 'node16', 'consumer.cts'), '');
+});
+
 test('what no entry reaches is not published', () => {
-  const names = globSync('**/*.d.ts', { cwd: installed });
+  const names = globSync('**/*.d.*ts', { cwd: installed });
   assert.ok(names.length > 5);
   for (const name of names) assert.doesNotMatch(name, /types\/(agent|main|sdk|instrument)\//);
 });
