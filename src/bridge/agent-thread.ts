@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
 import { Backoff } from './backoff.ts';
@@ -59,7 +60,7 @@ export class AgentThread {
       name: 'taskwarden',
       workerData: start(isFirst),
       // Neither a flag nor NODE_OPTIONS may make the agent thread preload itself.
-      execArgv: [],
+      execArgv: yarnPnp(),
       env: { ...env, NODE_OPTIONS: '' },
       stdin: false,
       // A small young generation: the agent's garbage must not weigh on the host's memory.
@@ -97,4 +98,11 @@ export class AgentThread {
     }, this.#backoff.next(ranMs));
     this.#timer.unref();
   }
+}
+
+/** Without it a thread of a project of Yarn's Plug'n'Play finds no package. */
+function yarnPnp(): string[] {
+  return process.versions.pnp === undefined
+    ? []
+    : ['--require', createRequire(import.meta.url).resolve('pnpapi')];
 }

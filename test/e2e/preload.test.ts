@@ -333,6 +333,13 @@ describe('options of Node.js', { concurrency: 3 }, () => {
     assert.equal(scenario.sink.requests.length, 0);
   });
 
+  test('what Yarn has set up to find packages is set up in the agent thread, too', async () => {
+    const { stderr, stdout } = await (
+      await start('worker.mjs', { before: ['--require', resolve(FIXTURES, 'pnp.cjs')] })
+    ).end();
+    assert.deepEqual([stdout, stderr], ['closed\n', 'pnp in a thread\n']);
+  });
+
   test('a library that an earlier preload has loaded', async () => {
     const bullmq = createRequire(import.meta.url).resolve('bullmq');
     const scenario = await start('worker.cjs', { before: ['--require', bullmq] });
