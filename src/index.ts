@@ -6,6 +6,7 @@ import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
+import type { Instrumented } from './model/instrumented.ts';
 import { NODE_VERSIONS } from './model/node-versions.ts';
 import { satisfies } from './model/version.ts';
 import type { CurrentRun } from './tasks/current-run.ts';
@@ -13,16 +14,8 @@ import { agentFaultReporter, faultReporter } from './tasks/run.ts';
 
 export type { Config } from './config/config.ts';
 export { TaskwardenError } from './model/errors.ts';
+export type { Instrumented } from './model/instrumented.ts';
 export type { CurrentRun } from './tasks/current-run.ts';
-
-// Not instrument/load.ts's own, whose declarations name packages that are not installed with this one.
-/** What became of a copy of a known library. */
-export interface Instrumented {
-  readonly library: string;
-  readonly version: string;
-  readonly file: string;
-  readonly outcome: 'instrumented' | 'unsupported version' | 'failed';
-}
 
 /** A running instrumentation of this thread. */
 export interface Taskwarden {

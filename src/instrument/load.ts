@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import type { Instrumented } from '../model/instrumented.ts';
 import { satisfies } from '../model/version.ts';
 import type { Host } from './host.ts';
 import type { Target } from './list.ts';
@@ -11,16 +12,6 @@ const LOADED_KEY = 'taskwarden.loaded';
 const LOADED = Symbol.for(LOADED_KEY);
 /** Looks by which a library whose first file has been read has run the file that is to be patched. */
 const PATIENCE = 2;
-
-/** What became of a copy of a known library. */
-export interface Instrumented {
-  library: string;
-  /** Empty where it is not known. */
-  version: string;
-  file: string;
-  /** `bundled`: within a script of the application's; `unknown files`: loaded, but not from where it is known to be. */
-  outcome: 'instrumented' | 'unsupported version' | 'failed' | 'bundled' | 'unknown files';
-}
 
 export interface LoadOptions {
   host: Host;
