@@ -39,8 +39,8 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'bullmq',
     versions: '>=5 <7',
-    // In brackets, so that this text is not taken for one.
-    inlined: [/callProcessJo[b]/, /moveToWaitingChildre[n]/],
+    // Names that nobody else has a use for; in brackets, so that this text is not taken for one.
+    inlined: [/callProcessJo[b]/, /nextJobFromJobDat[a]/, /moveStalledJobsToWai[t]/],
     targets: [
       {
         files: ['dist/cjs/classes/worker.js', 'dist/esm/classes/worker.js'],
