@@ -50,7 +50,7 @@ suite('pg', { skip: postgresMissing() || opensslMissing() }, () => {
       graceMs: GRACE_MS,
       opened: (run, timer) => handles.opened(run, timer, 'timer'),
     });
-    undo.push(stopTimers, handles.start(), modules.stop, main.stop);
+    undo.push(stopTimers, handles.start(), () => modules.stop(), main.stop);
     pg = (await import('pg')).default;
     assert.deepEqual(
       modules.instrumented.map(({ library, outcome }) => [library, outcome]),
