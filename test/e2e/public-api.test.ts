@@ -111,8 +111,9 @@ test('what is started again is the main thread as before, with the configuration
   const total = new Map<number, number>();
   for (const { timeMs, value } of heap) total.set(timeMs, (total.get(timeMs) ?? 0) + value);
   assert.ok(Math.max(...total.values()) > 40e6, 'the heap of the main thread is seen to grow');
-  const alert = sink.logs.find(
+  // Making so many objects may block for as long on a slow machine, and is no task's.
+  const blocked = sink.logs.filter(
     ({ attributes }) => attributes['taskwarden.alert.name'] === 'TaskBlocksEventLoop',
   );
-  assert.equal(alert?.attributes['task.name'], 'block');
+  assert.ok(blocked.some(({ attributes }) => attributes['task.name'] === 'block'));
 });
