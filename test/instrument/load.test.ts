@@ -183,7 +183,10 @@ test('a library that is there, and is not patched, is told once', async () => {
   writeFileSync(moved, 'module.exports = class {};');
   require(moved);
   const bundle = join(root, 'out.js');
-  writeFileSync(bundle, 'exports.x = class { callProcessJob() {} nextJobFromJobData() {} moveStalledJobsToWait() {} }; // minified');
+  writeFileSync(
+    bundle,
+    'exports.x = class { callProcessJob() {} nextJobFromJobData() {} moveStalledJobsToWait() {} }; // minified',
+  );
   require(bundle);
   assert.equal(warnings.length, 1);
   assert.match(
