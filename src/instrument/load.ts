@@ -79,7 +79,7 @@ export class Modules {
   }
 
   #isWanted(url: string): boolean {
-    const library = libraryAt(url)?.name;
+    const library = libraryAt(url);
     if (library !== undefined && !this.#seen.has(library) && !this.#isTold(library))
       this.#seen.set(library, { file: url, looks: 0 });
     return isCandidate(url) || isOwn(url);

@@ -10,9 +10,19 @@ export interface Match {
   readonly version: string;
 }
 
-const FILES: readonly string[] = LIBRARIES.flatMap((library) =>
-  library.targets.flatMap((target) => target.files.map((file) => pathOf(target, file))),
+/** One expression for each question: every module that is loaded is asked, most of them by code that V8 has not compiled yet. */
+const CANDIDATE = new RegExp(
+  `^file:.*(?:${LIBRARIES.flatMap(({ targets }) =>
+    targets.flatMap((target) => target.files.map((file) => plain(pathOf(target, file)))),
+  ).join('|')})$`,
 );
+const IN_LIBRARY = new RegExp(
+  `/node_modules/(${LIBRARIES.map(({ name }) => plain(name)).join('|')})/(?!.*/experimental/).*\\.[cm]?js$`,
+);
+
+function plain(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
 
 function pathOf({ folder }: Target, file: string): string {
   return folder === undefined ? file : `${folder}/${file}`;
@@ -20,13 +30,12 @@ function pathOf({ folder }: Target, file: string): string {
 
 /** Cheap test that all but a few modules fail; the package's own name is looked up only after it. */
 export function isCandidate(url: string): boolean {
-  return url.startsWith('file:') && FILES.some((file) => url.endsWith(file));
+  return CANDIDATE.test(url);
 }
 
-/** The library that a script belongs to by its path; entries of it that do without the rest do not count. */
-export function libraryAt(url: string): Library | undefined {
-  if (!/\.[cm]?js$/.test(url) || url.includes('/experimental/')) return undefined;
-  return LIBRARIES.find(({ name }) => url.includes(`/node_modules/${name}/`));
+/** Name of the library that a script belongs to by its path; entries of it that do without the rest do not count. */
+export function libraryAt(url: string): string | undefined {
+  return IN_LIBRARY.exec(url)?.[1];
 }
 
 /** Whether a script is the application's own, as far as its path tells. */

@@ -1,4 +1,5 @@
 import { Module, registerHooks } from 'node:module';
+import { sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { satisfies } from '../model/version.ts';
 import { replaceMethod } from './patch.ts';
@@ -56,8 +57,11 @@ function amendLoaded({ isWanted, amend }: Amend): () => void {
 function amendCompiled({ isWanted, amend }: Amend): () => void {
   return replaceMethod(Module.prototype, '_compile', (original) => {
     return function (this: unknown, content, filename, format) {
-      const { href } = pathToFileURL(String(filename));
-      const text = isWanted(href) ? amend(href, String(content), format as string | undefined) : content;
+      const path = String(filename);
+      // A URL is made for those few that are wanted.
+      if (!isWanted(sep === '/' ? `file://${path}` : pathToFileURL(path).href))
+        return original.call(this, content, filename, format);
+      const text = amend(pathToFileURL(path).href, String(content), format as string | undefined);
       return original.call(this, text, filename, format);
     };
   });
