@@ -14,8 +14,9 @@ let sink: OtlpSink;
 let ended: Ended;
 
 function value(name: string, task: string, attributes: Record<string, string> = {}): number | undefined {
-  const [point] = lastPoints(sink, name, { 'task.name': task, ...attributes });
-  return point?.valueType === 'none' ? undefined : point?.value;
+  // A series ends where another one of the task begins, as when what was suspected is confirmed.
+  const points = lastPoints(sink, name, { 'task.name': task, ...attributes });
+  return points.find(({ valueType }) => valueType !== 'none')?.value;
 }
 
 const open = (task: string, type: string): number | undefined =>
