@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
-import { clearTimeout, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
+import { threadMs } from '../model/clock.ts';
+import { clearTimeout, setTimeout } from '../model/timers.ts';
 import { Backoff } from './backoff.ts';
 import type { ThreadStart } from './protocol.ts';
 
@@ -69,7 +70,7 @@ export class AgentThread {
     });
     worker.unref();
     this.#worker = worker;
-    const startedAt = performance.now();
+    const startedAt = threadMs();
     let isTold = false;
     worker.on('error', (error) => {
       isTold = true;
@@ -81,7 +82,7 @@ export class AgentThread {
       this.#worker = undefined;
       onDied();
       if (!isTold && !this.#isClosed) onFault(`the agent thread ended by itself (${code})`);
-      this.#again(performance.now() - startedAt);
+      this.#again(threadMs() - startedAt);
     });
   }
 

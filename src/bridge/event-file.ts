@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { threadMs } from '../model/clock.ts';
 import { I32, type Shared, SLOT, SLOT_COUNT, slotAt, type TaskKey } from './protocol.ts';
 
 /**
@@ -69,7 +70,7 @@ export class EventFile {
       if ((generation & 1) === 1) this.opened(slot);
       else this.closed(slot);
     }
-    const origin = Buffer.from(new Float64Array([Date.now() - performance.now()]).buffer);
+    const origin = Buffer.from(new Float64Array([Date.now() - threadMs()]).buffer);
     this.#write(origin, 0, origin.length, EVENTS.originAt);
   }
 

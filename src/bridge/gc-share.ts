@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks';
-import { setImmediate } from 'node:timers';
 import v8 from 'node:v8';
+import { threadMs } from '../model/clock.ts';
+import { setImmediate } from '../model/timers.ts';
 
 /** By what the agent asks a thread whose loop is blocked: code that it has the inspector run can reach globals alone. */
 const GLOBAL = Symbol.for('taskwarden.gc');
@@ -21,7 +21,7 @@ export function exposeGcShare(): () => void {
   const begin = (): void => {
     profiler = new v8.GCProfiler();
     profiler.start();
-    since = performance.now();
+    since = threadMs();
   };
   const end = (): void => {
     profiler?.stop();
@@ -31,7 +31,7 @@ export function exposeGcShare(): () => void {
     const isFirst = profiler === undefined;
     // Costs are in µs.
     const costs = profiler?.stop()?.statistics.map(({ cost }) => cost) ?? [];
-    const share = costs.reduce((sum, cost) => sum + cost / 1000, 0) / (performance.now() - since);
+    const share = costs.reduce((sum, cost) => sum + cost / 1000, 0) / (threadMs() - since);
     begin();
     if (!isFirst) return share;
     setImmediate(end);

@@ -1,4 +1,5 @@
 import v8 from 'node:v8';
+import { threadMs } from '../model/clock.ts';
 import { F64, MAX_SPACES, type Shared } from './protocol.ts';
 
 /** Spaces that are no part of the old generation, whose limit it is that V8 aborts at. */
@@ -13,7 +14,7 @@ export const WRITE_HEAP_FIGURES = `globalThis[Symbol.for('taskwarden.heap')]?.()
 export function writeHeapFigures({ f64 }: Shared): void {
   const heap = v8.getHeapStatistics();
   f64[F64.usedHeap] = heap.used_heap_size;
-  f64[F64.heapReadAt] = performance.now();
+  f64[F64.heapReadAt] = threadMs();
   f64[F64.external] = heap.external_memory;
   const spaces = v8.getHeapSpaceStatistics();
   for (let i = 0; i < Math.min(spaces.length, MAX_SPACES); i++) {

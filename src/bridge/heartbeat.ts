@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
+import { threadMs } from '../model/clock.ts';
+import * as native from '../model/timers.ts';
 import { writeHeapFigures } from './heap-figures.ts';
 import { beatPause } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
@@ -18,6 +20,8 @@ export interface HeartbeatOptions {
   /** Called about once a second. */
   readonly onRefresh: () => void;
   readonly onError: (part: string, error: unknown) => void;
+  /** Default: those of Node.js. */
+  readonly timers?: Pick<typeof native, 'setTimeout' | 'clearTimeout'>;
 }
 
 export interface Heartbeat {
@@ -31,12 +35,12 @@ export interface Heartbeat {
  * by its silence. How late the timer comes is the delay of the event loop. While no run is in flight it comes more rarely.
  */
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const { shared, intervalMs } = options;
+  const { shared, intervalMs, timers = native } = options;
   const { i32, f64 } = shared;
   // A timer keeps the context that it is set in: that of whoever has begun the first run after a pause is none of its business.
   const outside = AsyncLocalStorage.snapshot();
   let timer: NodeJS.Timeout | undefined;
-  let beatenAt = performance.now();
+  let beatenAt = threadMs();
   let expected = beatenAt;
   let refreshed = beatenAt;
 
@@ -46,12 +50,12 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     f64[F64.pauseMs] = pauseMs;
     Atomics.add(i32, I32.beat, 1);
     expected = now + pauseMs;
-    clearTimeout(timer);
-    timer = outside(setTimeout, beat, pauseMs).unref();
+    timers.clearTimeout(timer);
+    timer = outside(timers.setTimeout, beat, pauseMs).unref();
   }
 
   function beat(): void {
-    const now = performance.now();
+    const now = threadMs();
     const late = Math.max(0, now - expected);
     const elapsed = now - beatenAt;
     beatenAt = now;
@@ -76,12 +80,12 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   return {
     wake: () => {
       if (f64[F64.pauseMs]! <= beatPause(shared, intervalMs)) return;
-      const now = performance.now();
+      const now = threadMs();
       live(now);
       // The run begins in a callback, and may hold the loop from now on.
       f64[F64.turnAt] = now;
     },
-    stop: () => clearTimeout(timer),
+    stop: () => timers.clearTimeout(timer),
   };
 }
 

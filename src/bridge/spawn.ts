@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ftruncateSync } from 'node:fs';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
-import { monotonicMs } from '../model/clock.ts';
+import { monotonicMs, threadMs } from '../model/clock.ts';
 import { AgentThread } from './agent-thread.ts';
 import { AGENT, END, I32, openShared, type Shared, STATE, type ThreadStart, type Told } from './protocol.ts';
 import { offerThread, reportEndedThreads } from './threads.ts';
@@ -126,7 +126,7 @@ function spawn({ shared, url, config, env, maxHeapMb, told, onFault }: SpawnOpti
   const start: ThreadStart = {
     config,
     buffer,
-    clockOffset: monotonicMs() - performance.now(),
+    clockOffset: monotonicMs() - threadMs(),
     instanceId: randomUUID(),
   };
   const listeners = new Set<() => void>();
@@ -171,14 +171,14 @@ function reload({ i32 }: Shared): void {
 }
 
 function waitFor({ i32 }: Shared, stage: keyof typeof AGENT, timeoutMs: number): Waited {
-  const until = performance.now() + timeoutMs;
+  const until = threadMs() + timeoutMs;
   hurry(i32);
   for (;;) {
     const at = Atomics.load(i32, I32.agent);
     if (at === AGENT.refused) return 'refused';
     if (at === AGENT.gone) return 'gone';
     if (at >= AGENT[stage]) return 'reached';
-    const left = until - performance.now();
+    const left = until - threadMs();
     if (left <= 0) return 'timeout';
     Atomics.wait(i32, I32.agent, at, left);
   }
@@ -191,13 +191,13 @@ function flush({ i32 }: Shared, timeoutMs: number): void {
   }
   // A program that ends at once, without a word to the agent, need not wait until the agent has loaded.
   if (i32[I32.ringHead] === 0 && Atomics.load(i32, I32.agent) === AGENT.starting) return;
-  const until = performance.now() + timeoutMs;
+  const until = threadMs() + timeoutMs;
   hurry(i32);
   const asked = Atomics.add(i32, I32.flushAsked, 1) + 1;
   Atomics.notify(i32, I32.flushAsked);
   for (;;) {
     const done = Atomics.load(i32, I32.flushDone);
-    const left = until - performance.now();
+    const left = until - threadMs();
     const gone = Atomics.load(i32, I32.agent) === AGENT.gone;
     if (done >= asked) return;
     if (left <= 0 || gone) {

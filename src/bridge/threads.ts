@@ -1,5 +1,5 @@
 import { BroadcastChannel, threadId, type Worker } from 'node:worker_threads';
-import { monotonicMs } from '../model/clock.ts';
+import { monotonicMs, threadMs } from '../model/clock.ts';
 import { CHANNEL, type Offer, type Told } from './protocol.ts';
 
 /** What a thread that shares the agent of its process says of itself. */
@@ -12,7 +12,7 @@ export const ENDED_CHANNEL = 'taskwarden.ended';
 
 /** Offers this thread's memory to the agent, which must be listening: what is sent before that is lost. */
 export function offerThread(buffer: SharedArrayBuffer, told: Told): void {
-  const clockOffset = monotonicMs() - performance.now();
+  const clockOffset = monotonicMs() - threadMs();
   const offer: ThreadOffer = { buffer, clockOffset, told, threadId };
   send(CHANNEL, offer);
 }

@@ -3,6 +3,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers';
 import promises from 'node:timers/promises';
 import { getCallSites } from 'node:util';
+import { threadMs } from '../model/clock.ts';
 import { type Run, runStorage } from '../tasks/context.ts';
 import { replaceMethod } from './patch.ts';
 
@@ -37,7 +38,7 @@ export function watchTimers({ graceMs, opened }: TimerWatchOptions): () => void 
   function isOfRun(callback: object): boolean {
     const known = ofRuns.get(callback);
     if (known !== undefined) return known;
-    const second = Math.floor(performance.now() / 1000);
+    const second = Math.floor(threadMs() / 1000);
     if (second !== lateSecond) {
       lateSecond = second;
       lateLeft = LATE_A_SECOND;

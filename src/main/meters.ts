@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { fillChannels } from '../instrument/channels.ts';
 import { replaceMethod } from '../instrument/patch.ts';
 import { watchTimers } from '../instrument/timers.ts';
+import { threadMs } from '../model/clock.ts';
 import { VERSION } from '../model/package.ts';
 import { MANY_RUNS, Sdk } from '../sdk/sdk.ts';
 import { Breakers } from '../tasks/breakers.ts';
@@ -138,7 +139,7 @@ export class Meters {
     this.network?.check();
     this.tasks.publish();
     this.#sample?.check();
-    this.#handles?.check(performance.now());
+    this.#handles?.check(threadMs());
     this.#flush();
   }
 

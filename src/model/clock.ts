@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /**
  * Where time comes from. Rules, PromQL and the store never read a clock: they are handed a time, in
  * milliseconds since the Unix epoch.
@@ -7,12 +9,17 @@ export type Clock = () => number;
 /** Wall clock, ms since the Unix epoch. */
 export const wallClock: Clock = () => Date.now();
 
+const { hrtime } = process;
+
+/** `performance.now()` of this thread, and not what a program that fakes time has put in its place since. */
+export const threadMs: Clock = performance.now.bind(performance);
+
 /**
  * The operating system's monotonic clock in ms. `performance.now()` starts anew in every thread, this does
  * not, so it is what two threads use to speak of the same moment.
  */
 export function monotonicMs(): number {
-  const [s, ns] = process.hrtime();
+  const [s, ns] = hrtime();
   return s * 1000 + ns / 1e6;
 }
 

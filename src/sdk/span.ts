@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import type {
   Attributes,
   AttributeValue,
@@ -10,6 +11,7 @@ import type {
   TimeInput,
   TraceState,
 } from '@opentelemetry/api';
+import { threadMs } from '../model/clock.ts';
 import { isAttributeValue, validAttributes } from './attributes.ts';
 
 /** OpenTelemetry's default limits for one span, and for one event or link. */
@@ -40,11 +42,11 @@ export function randomIds(): string {
 
 /** Milliseconds since the Unix epoch of any time that the API accepts. */
 export function epochMs(time: TimeInput | undefined): number {
-  if (time === undefined) return performance.timeOrigin + performance.now();
+  if (time === undefined) return performance.timeOrigin + threadMs();
   if (Array.isArray(time)) return time[0] * 1000 + time[1] / 1e6;
   if (time instanceof Date) return time.getTime();
   // The API also takes times of performance.now(); any other is a date, which may be long past.
-  return time <= performance.now() ? performance.timeOrigin + time : time;
+  return time <= threadMs() ? performance.timeOrigin + time : time;
 }
 
 /** A span of the lean provider: it gathers what is set on it, and hands itself over at its end. */

@@ -1,6 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
-import { performance } from 'node:perf_hooks';
-import { clearInterval, setImmediate, setInterval } from 'node:timers';
+import { threadMs } from '../model/clock.ts';
+import { clearInterval, setImmediate, setInterval } from '../model/timers.ts';
 import { type Run, runStorage } from './context.ts';
 import type { Workers } from './workers.ts';
 
@@ -72,7 +72,7 @@ export function controlOf({
   function find({ slot, generation, jobId }: RunId, untilMs: number): Run | 'gone' | 'late' {
     const run = runIn(slot);
     if (run === undefined || run.generation !== generation || run.jobId !== jobId) return 'gone';
-    return performance.now() > untilMs ? 'late' : run;
+    return threadMs() > untilMs ? 'late' : run;
   }
 
   return {
@@ -109,13 +109,13 @@ export function controlOf({
     resume: (by) => inMacrotask(() => workers.resume(by)),
 
     drain(graceMs) {
-      const until = performance.now() + graceMs;
+      const until = threadMs() + graceMs;
       let closed = false;
       void inMacrotask(() => workers.close()).then(() => {
         closed = true;
       });
       const timer = setInterval(() => {
-        if ((!closed || inFlight() > 0) && performance.now() < until) return;
+        if ((!closed || inFlight() > 0) && threadMs() < until) return;
         clearInterval(timer);
         // An application that listens to SIGTERM has more to put in order than its workers.
         if (process.listenerCount('SIGTERM') > 1) process.kill(process.pid, 'SIGTERM');

@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { setImmediate } from 'node:timers';
 import { types } from 'node:util';
 import type { Outbox } from '../bridge/outbox.ts';
 import { I32, type RunExtra } from '../bridge/protocol.ts';
+import { threadMs } from '../model/clock.ts';
+import { setImmediate } from '../model/timers.ts';
 import { type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
 import type { CurrentRun } from './current-run.ts';
 import type { CpuMeter } from './meters/cpu.ts';
@@ -151,7 +152,7 @@ export class Tasks {
       const taskId = outbox.taskId(info.framework, info.queue, info.task);
       if (taskId === undefined) return undefined;
       const scope = openScope(info);
-      const startMs = performance.now();
+      const startMs = threadMs();
       const slot = outbox.open(taskId, info.jobId, info.attempt, startMs, scope.trace, info);
       const generation = outbox.generation(slot);
       const run = new Run(info, scope, { taskId, slot, generation, startMs, meteringEpoch: cpu.epoch });
@@ -244,7 +245,7 @@ export class Tasks {
       this.#options.jobs?.sample.end(run.slot);
       this.#options.jobs?.duplicates.end(run.slot, thrown === undefined);
       run.startEpochMs = TIME_ORIGIN + run.startMs;
-      run.durationMs = performance.now() - run.startMs;
+      run.durationMs = threadMs() - run.startMs;
       run.cpuQuality = cpu.quality(run);
       run.cpuSampled = cpu.isSampled(run);
       if (run.handles !== undefined) run.openHandles = this.#options.handles?.ended(run) ?? 0;

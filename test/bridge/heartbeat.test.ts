@@ -18,6 +18,7 @@ function setup(t: TestContext) {
     onBeat: () => {},
     onRefresh: () => {},
     onError: () => {},
+    timers: globalThis,
   });
   outbox.onBusy = heartbeat.wake;
   t.after(() => heartbeat.stop());

@@ -1,6 +1,7 @@
 import v8 from 'node:v8';
 import { oldUsed } from '../../bridge/heap-figures.ts';
 import type { Collection } from '../../bridge/protocol.ts';
+import { threadMs } from '../../model/clock.ts';
 import { exposeGc, type Gc } from '../../model/gc.ts';
 
 /** The host's may be another one later. */
@@ -76,12 +77,12 @@ export class Collector {
   exact(): void {
     this.#settle();
     const gc = this.#exposed();
-    const start = performance.now();
+    const start = threadMs();
     const cpu = process.cpuUsage();
     gc({ type: 'major' });
     const { user, system } = process.cpuUsage(cpu);
     // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
-    const pauseMs = Math.min(performance.now() - start, (user + system) / 1000);
+    const pauseMs = Math.min(threadMs() - start, (user + system) / 1000);
     const { used_heap_size, external_memory } = v8.getHeapStatistics();
     this.#tell({ exact: true, pauseMs, heapAfter: used_heap_size, external: external_memory });
   }

@@ -2,6 +2,8 @@ import { createHook } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import { type CpuQuality, CURRENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
+import { threadMs } from '../../model/clock.ts';
+import { clearTimeout, setTimeout } from '../../model/timers.ts';
 import { type Cell, type Run, runStorage } from '../context.ts';
 import type { Tally } from '../tally.ts';
 import { Allocation } from './allocation.ts';
@@ -37,8 +39,6 @@ const BURST_MS = 250;
 /** How long exact metering stays off after it went over its budget; doubled each time up to the maximum. */
 const FIRST_PAUSE_MS = 30_000;
 const MAX_PAUSE_MS = 600_000;
-
-const now = performance.now.bind(performance);
 
 /**
  * CPU time and longest block of each run.
@@ -178,7 +178,7 @@ export class CpuMeter {
   #lookSoon(): void {
     clearTimeout(this.#firstLook);
     // A timer may come up to a millisecond early.
-    this.#firstLook = setTimeout(() => this.#choose(now()), RunRate.firstLookMs + 1).unref();
+    this.#firstLook = setTimeout(() => this.#choose(threadMs()), RunRate.firstLookMs + 1).unref();
   }
 
   #on(): void {
@@ -186,7 +186,7 @@ export class CpuMeter {
     this.#debtMs = 0;
     this.#last = this.#none;
     this.#waiting.start();
-    this.#lastMs = now();
+    this.#lastMs = threadMs();
     this.#idleMs = performance.nodeTiming.idleTime;
     this.#macrotasks.enable();
     this.#stopPromiseHook = v8.promiseHooks.onBefore(() => {
@@ -215,7 +215,7 @@ export class CpuMeter {
   }
 
   #switchTo(cell: Cell, mayHaveIdled: boolean): void {
-    const at = now();
+    const at = threadMs();
     let slice = at - this.#lastMs;
     this.#lastMs = at;
     if (mayHaveIdled || slice > TRUSTED_SLICE_MS) {
@@ -259,13 +259,13 @@ export class CpuMeter {
     i32[I32.current] = run.slot;
     const innerOfOuter = this.#innerMs;
     this.#innerMs = 0;
-    const start = now();
+    const start = threadMs();
     if (this.#rate?.begin(start) === true) this.#lookSoon();
     f64[F64.turnAt] = start;
     try {
       return call();
     } finally {
-      const all = now() - start;
+      const all = threadMs() - start;
       run.cpuMs = all - this.#innerMs;
       run.blockMs = run.cpuMs;
       this.#innerMs = innerOfOuter + all;

@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Outbox } from '../../bridge/outbox.ts';
+import { threadMs } from '../../model/clock.ts';
 import { type Run, runStorage } from '../context.ts';
 import type { Exchange } from '../network/connection.ts';
 import { Connections, type Replace } from '../network/connections.ts';
@@ -150,7 +151,7 @@ export class NetworkMeter {
       payer,
       traffic: payer === undefined ? undefined : this.#traffic.of(payer.taskId, server),
       server,
-      startMs: performance.now(),
+      startMs: threadMs(),
       connection: undefined,
       status: 0,
       error: undefined,

@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { AGENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
+import { threadMs } from '../../model/clock.ts';
 import { type Run, runStorage } from '../context.ts';
 import { Waiting } from './waiting.ts';
 
 /** Where the agent finds the function that it has called by interrupts of the running JavaScript. */
 const SAMPLE = Symbol.for('taskwarden.sample');
-
-const now = performance.now.bind(performance);
 
 export interface SamplesOptions {
   /** A run was found running: `ms` of CPU time since the sample before go to its task. */
@@ -37,7 +36,7 @@ export class Samples {
     if (this.#isOn) return;
     this.#isOn = true;
     this.#waiting.start();
-    this.#lastMs = now();
+    this.#lastMs = threadMs();
     this.#idleMs = performance.nodeTiming.idleTime;
     (globalThis as { [SAMPLE]?: () => void })[SAMPLE] = () => this.#take();
     this.#shared.i32[I32.samplingAsked] = 1;
@@ -57,7 +56,7 @@ export class Samples {
   }
 
   #take(): void {
-    const at = now();
+    const at = threadMs();
     const idle = performance.nodeTiming.idleTime;
     const seeming = Math.max(0, at - this.#lastMs - (idle - this.#idleMs));
     const busy = this.#waiting.without(seeming);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { threadMs } from '../../model/clock.ts';
 import { runStorage } from '../context.ts';
 import type { Connection, Exchange, Payer } from './connection.ts';
 import { isFailure, outcomeOfError, outcomeOfStatus } from './outcome.ts';
@@ -177,7 +178,7 @@ export class Connections {
     const broken = exchange.timedOut ? 'timeout' : error === undefined ? undefined : outcomeOfError(error);
     const byStatus = status === 0 ? 'error' : outcomeOfStatus(status);
     const outcome = broken === undefined || (broken === 'aborted' && status >= 400) ? byStatus : broken;
-    this.#traffic.addRequest(traffic, outcome, performance.now() - exchange.startMs);
+    this.#traffic.addRequest(traffic, outcome, threadMs() - exchange.startMs);
     if (payer !== undefined && !payer.ended && isFailure(outcome)) payer.failedRequests++;
   }
 

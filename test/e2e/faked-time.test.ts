@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endPrograms, startProgram } from '../fixtures/faults/program.ts';
+import { startSink } from '../helpers/otlp-sink.ts';
+
+const THRESHOLD_MS = 250;
+
+after(endPrograms);
+
+describe('a program that puts other timers and clocks in the place of Node.js’s', { concurrency: 3 }, () => {
+  for (const fakes of ['mock', 'still', 'browser']) {
+    test(`${fakes}: it goes on, has no timer of ours among its own, and its loop is not taken for a blocked one`, async () => {
+      const sink = await startSink();
+      const program = startProgram('faked-time.ts', {
+        args: [fakes],
+        env: {
+          OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+          OTEL_METRIC_EXPORT_INTERVAL: '100',
+          TASKWARDEN_STORE_STEP: '100ms',
+          TASKWARDEN_WATCH_THRESHOLD: `${THRESHOLD_MS}ms`,
+          TASKWARDEN_RULES: 'test/fixtures/faults/fast.rules.yaml',
+        },
+      });
+      program.tell('hold');
+      await program.line('started');
+      await sleep(4 * THRESHOLD_MS);
+      program.tell('end');
+      const { code, stderr, lines } = await program.ended;
+      const alerts = sink.logs.filter(({ body }) => /holds the loop|blocks/.test(String(body)));
+      const blocked = sink.metrics.filter(({ name }) => name === 'task.event_loop.blocked');
+      await sink.down();
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.deepEqual(alerts, []);
+      assert.deepEqual(blocked, []);
+      assert.equal(lines.find((line) => 'held' in line)?.held, 0);
+    });
+  }
+});
