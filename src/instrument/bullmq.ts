@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Job, Worker } from 'bullmq';
 import type { RunInfo } from '../tasks/run.ts';
 import type { WorkerControls } from '../tasks/workers.ts';
@@ -114,7 +115,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen, workers 
       const call = (): unknown => original.apply(this, args);
       const result = worker.childPool ? call() : tasks.run(describe, call);
       const parent = job?.parentKey;
-      if (parent !== undefined && result instanceof Promise) {
+      if (parent !== undefined && types.isPromise(result)) {
         const ended = (): void => ready.set(parent, { attempt: 1, atMs: Date.now() });
         result.then(ended, ended);
       }
@@ -130,7 +131,7 @@ export function patchWorker(exported: unknown, { tasks, sdk, queueSeen, workers 
           const [error, job] = args as [unknown, Job];
           const atMs = Date.now();
           const result = original.apply(this, args);
-          if (result instanceof Promise && job && !isWaitingChildren(error)) {
+          if (types.isPromise(result) && job && !isWaitingChildren(error)) {
             const key = keyOf(this as WorkerInternals, job);
             const attempt = attemptOf(job) + 1;
             // Only now the job has the delay of its backoff, or its end if it is not tried again.

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import type { Outbox } from '../bridge/outbox.ts';
 import { I32, type RunExtra } from '../bridge/protocol.ts';
 import { threadMs } from '../model/clock.ts';
-import { setImmediate } from '../model/timers.ts';
+import { setImmediate } from '../model/native.ts';
 import { type Failure, Run, type RunInfo, type RunScope, runStorage } from './context.ts';
 import type { CurrentRun } from './current-run.ts';
 import type { CpuMeter } from './meters/cpu.ts';
@@ -32,6 +32,8 @@ export interface TasksOptions {
 }
 
 const TIME_ORIGIN = performance.timeOrigin;
+/** Of async functions, whatever the program has for the global one. */
+const NativePromise = (async () => {})().constructor as PromiseConstructor;
 
 /** Turns handler calls into metered runs. Whatever fails in here, the handler is called exactly once, as it was. */
 export class Tasks {
@@ -78,20 +80,20 @@ export class Tasks {
         return call();
       }
     };
-    return new Promise((resolve, reject) => {
+    return new NativePromise((resolve, reject) => {
       run.reject = reject;
       const start = (): void => {
         try {
           const result = begin();
           // Listened to at once: microtasks in between would be lost if another run were ended just then.
-          if (result instanceof Promise) result.then(resolve, reject);
+          if (isPromise(result)) (result as Promise<T>).then(resolve, reject);
           else resolve(result);
         } catch (error) {
           reject(error);
         }
       };
       // Node.js bears the end of a promise's continuation, not that of a callback.
-      setImmediate(() => void Promise.resolve().then(start));
+      setImmediate(() => void NativePromise.resolve().then(start));
     });
   }
 
@@ -181,15 +183,15 @@ export class Tasks {
   /** Closes the run when what its handler gave back is settled. @returns that, or what stands for it */
   #settle<T>(run: Run, result: T): T {
     if (run.isDirect) return this.#settleDirect(run, result);
-    if (result instanceof Promise) {
+    if (isPromise(result)) {
       // The caller gets the handler's own promise. Ours is a listener beside theirs, and comes first.
       this.#closeAfter(run, result);
       return result;
     }
     if (isThenable(result)) {
       // A foreign thenable may start its work in `then` (query builders do), so it must not be asked twice.
-      const promise = Promise.resolve(result);
-      this.#settle(run, promise);
+      const promise = NativePromise.resolve(result);
+      this.#closeAfter(run, promise);
       return promise as T;
     }
     this.#close(run, undefined);
@@ -299,7 +301,7 @@ function isPromise(value: unknown): value is Promise<unknown> {
 function isPlainPromise(value: unknown): value is Promise<unknown> {
   return (
     isPromise(value) &&
-    Object.getPrototypeOf(value) === Promise.prototype &&
+    Object.getPrototypeOf(value) === NativePromise.prototype &&
     // Symbols of the async hooks are there on Node.js 22.
     Object.getOwnPropertyNames(value).length === 0
   );
@@ -307,7 +309,7 @@ function isPlainPromise(value: unknown): value is Promise<unknown> {
 
 /** A subclass's promise with a `then` of its own, which may be what starts its work. */
 function isLazy(promise: Promise<unknown>): boolean {
-  return promise instanceof Promise && promise.then !== Promise.prototype.then;
+  return promise instanceof NativePromise && promise.then !== NativePromise.prototype.then;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

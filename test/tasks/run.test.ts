@@ -75,6 +75,40 @@ test("a foreign thenable's work is started once", async () => {
   assert.equal(drain().length, 1);
 });
 
+test('promises are what they were where the program has others for the global ones', async () => {
+  const { tasks, drain } = mainSide();
+  const native = globalThis.Promise;
+  const error = new Error('no');
+  class Other<T> extends native<T> {
+    static override resolve<T>(value?: T): Promise<Awaited<T>> {
+      return native.resolve(value) as Promise<Awaited<T>>;
+    }
+  }
+  const results: unknown[] = [];
+  const call = async (isDirect: boolean, handler: () => unknown): Promise<void> => {
+    const result = tasks.run(() => runInfo({ isDirect }), handler);
+    results.push(result instanceof native, await native.resolve(result).catch((thrown) => thrown));
+  };
+  globalThis.Promise = Other as PromiseConstructor;
+  try {
+    for (const isDirect of [false, true]) {
+      await call(isDirect, async () => 1);
+      await call(isDirect, async () => {
+        throw error;
+      });
+    }
+    // biome-ignore lint/suspicious/noThenProperty: A thenable is what this is about.
+    await call(false, () => ({ then: (settle: (value: number) => void) => settle(2) }));
+  } finally {
+    globalThis.Promise = native;
+  }
+  assert.deepEqual(results, [true, 1, true, error, true, 1, true, error, true, 2]);
+  assert.deepEqual(
+    drain().map(({ failed }) => failed),
+    [false, true, false, true, false],
+  );
+});
+
 test('what the application calls itself gives what it gives, as long as nobody else does anything with it', async () => {
   const { tasks, drain } = mainSide();
   const direct = <T>(call: () => T): T => tasks.run(() => runInfo({ isDirect: true }), call);
