@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { threadMs } from '../model/clock.ts';
-import { clearTimeout, setTimeout } from '../model/timers.ts';
+import { clearTimeout, setTimeout } from '../model/native.ts';
 import { Backoff } from './backoff.ts';
 import type { ThreadStart } from './protocol.ts';
 

@@ -1,6 +1,6 @@
 import v8 from 'node:v8';
 import { threadMs } from '../model/clock.ts';
-import { setImmediate } from '../model/timers.ts';
+import { setImmediate } from '../model/native.ts';
 
 /** By what the agent asks a thread whose loop is blocked: code that it has the inspector run can reach globals alone. */
 const GLOBAL = Symbol.for('taskwarden.gc');

@@ -1,5 +1,6 @@
-import v8 from 'node:v8';
+import type v8 from 'node:v8';
 import { threadMs } from '../model/clock.ts';
+import { getHeapSpaceStatistics, getHeapStatistics } from '../model/native.ts';
 import { F64, MAX_SPACES, type Shared } from './protocol.ts';
 
 /** Spaces that are no part of the old generation, whose limit it is that V8 aborts at. */
@@ -12,11 +13,11 @@ export const WRITE_HEAP_FIGURES = `globalThis[Symbol.for('taskwarden.heap')]?.()
 
 /** Writes what V8 says of this thread's heap. About 20 µs. */
 export function writeHeapFigures({ f64 }: Shared): void {
-  const heap = v8.getHeapStatistics();
+  const heap = getHeapStatistics();
   f64[F64.usedHeap] = heap.used_heap_size;
   f64[F64.heapReadAt] = threadMs();
   f64[F64.external] = heap.external_memory;
-  const spaces = v8.getHeapSpaceStatistics();
+  const spaces = getHeapSpaceStatistics();
   for (let i = 0; i < Math.min(spaces.length, MAX_SPACES); i++) {
     const at = F64.spaces + 3 * i;
     f64[at] = spaces[i]!.space_size;
@@ -27,7 +28,7 @@ export function writeHeapFigures({ f64 }: Shared): void {
 }
 
 /** Bytes in use in the old generation. */
-export function oldUsed(spaces: readonly v8.HeapSpaceInfo[] = v8.getHeapSpaceStatistics()): number {
+export function oldUsed(spaces: readonly v8.HeapSpaceInfo[] = getHeapSpaceStatistics()): number {
   let sum = 0;
   for (const { space_name, space_used_size } of spaces) if (!NOT_OLD.has(space_name)) sum += space_used_size;
   return sum;

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { threadMs } from '../model/clock.ts';
-import * as native from '../model/timers.ts';
+import * as native from '../model/native.ts';
 import { writeHeapFigures } from './heap-figures.ts';
 import { beatPause } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
@@ -94,8 +94,7 @@ function refresh(shared: Shared): void {
   const { f64 } = shared;
   const { active, idle } = performance.eventLoopUtilization();
   f64[F64.activeMs] = active;
-  // Node.js before 22.19 cannot tell a thread's CPU time.
-  const usage = process.threadCpuUsage?.();
+  const usage = native.threadCpuUsage?.();
   f64[F64.threadCpuMs] = usage === undefined ? Number.NaN : (usage.user + usage.system) / 1000;
   f64[F64.idleMs] = idle;
 }

@@ -96,7 +96,12 @@ function begin(options: MainSideOptions, begun: (() => void)[]): Begun {
     // Runs in flight are lost when the process ends, and are not when only Taskwarden does.
     Atomics.store(shared.i32, I32.endCode, code);
     Atomics.store(shared.i32, I32.endKind, kind);
-    meters.handOver();
+    // An error in a listener of 'exit' would be the program's exit code.
+    try {
+      meters.handOver();
+    } catch (error) {
+      onError('end', error);
+    }
     agent.flush(FLUSH_TIMEOUT_MS);
     agent.close();
   };

@@ -1,6 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
 import { threadMs } from '../model/clock.ts';
-import { clearInterval, setImmediate, setInterval } from '../model/timers.ts';
+import { clearInterval, setImmediate, setInterval } from '../model/native.ts';
 import { type Run, runStorage } from './context.ts';
 import type { Workers } from './workers.ts';
 

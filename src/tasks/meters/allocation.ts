@@ -1,4 +1,4 @@
-import v8 from 'node:v8';
+import { getHeapStatistics } from '../../model/native.ts';
 import type { Cell } from '../context.ts';
 
 /** Measured in a row, as the reading at the end of one is the reading at the beginning of the next. */
@@ -83,7 +83,7 @@ export class Allocation {
 }
 
 function usedHeap(): number {
-  return v8.getHeapStatistics().used_heap_size;
+  return getHeapStatistics().used_heap_size;
 }
 
 function ownBytes(): number {

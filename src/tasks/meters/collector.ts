@@ -3,6 +3,7 @@ import { oldUsed } from '../../bridge/heap-figures.ts';
 import type { Collection } from '../../bridge/protocol.ts';
 import { threadMs } from '../../model/clock.ts';
 import { exposeGc, type Gc } from '../../model/gc.ts';
+import { cpuUsage, getHeapStatistics } from '../../model/native.ts';
 
 /** The host's may be another one later. */
 const { parse } = JSON;
@@ -78,12 +79,12 @@ export class Collector {
     this.#settle();
     const gc = this.#exposed();
     const start = threadMs();
-    const cpu = process.cpuUsage();
+    const cpu = cpuUsage();
     gc({ type: 'major' });
-    const { user, system } = process.cpuUsage(cpu);
+    const { user, system } = cpuUsage(cpu);
     // On a machine that is short of CPU most of the pause is waiting for it, which is not what the collection costs.
     const pauseMs = Math.min(threadMs() - start, (user + system) / 1000);
-    const { used_heap_size, external_memory } = v8.getHeapStatistics();
+    const { used_heap_size, external_memory } = getHeapStatistics();
     this.#tell({ exact: true, pauseMs, heapAfter: used_heap_size, external: external_memory });
   }
 

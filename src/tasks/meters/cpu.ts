@@ -1,9 +1,8 @@
 import { createHook } from 'node:async_hooks';
-import { performance } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import { type CpuQuality, CURRENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
 import { threadMs } from '../../model/clock.ts';
-import { clearTimeout, setTimeout } from '../../model/timers.ts';
+import { clearTimeout, nodeTiming, setTimeout } from '../../model/native.ts';
 import { type Cell, type Run, runStorage } from '../context.ts';
 import type { Tally } from '../tally.ts';
 import { Allocation } from './allocation.ts';
@@ -187,7 +186,7 @@ export class CpuMeter {
     this.#last = this.#none;
     this.#waiting.start();
     this.#lastMs = threadMs();
-    this.#idleMs = performance.nodeTiming.idleTime;
+    this.#idleMs = nodeTiming.idleTime;
     this.#macrotasks.enable();
     this.#stopPromiseHook = v8.promiseHooks.onBefore(() => {
       this.#hops++;
@@ -219,7 +218,7 @@ export class CpuMeter {
     let slice = at - this.#lastMs;
     this.#lastMs = at;
     if (mayHaveIdled || slice > TRUSTED_SLICE_MS) {
-      const idle = performance.nodeTiming.idleTime;
+      const idle = nodeTiming.idleTime;
       slice -= idle - this.#idleMs;
       this.#idleMs = idle;
     }

@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks';
 import { AGENT, F64, I32, type Shared } from '../../bridge/protocol.ts';
 import { threadMs } from '../../model/clock.ts';
+import { nodeTiming } from '../../model/native.ts';
 import { type Run, runStorage } from '../context.ts';
 import { Waiting } from './waiting.ts';
 
@@ -37,7 +37,7 @@ export class Samples {
     this.#isOn = true;
     this.#waiting.start();
     this.#lastMs = threadMs();
-    this.#idleMs = performance.nodeTiming.idleTime;
+    this.#idleMs = nodeTiming.idleTime;
     (globalThis as { [SAMPLE]?: () => void })[SAMPLE] = () => this.#take();
     this.#shared.i32[I32.samplingAsked] = 1;
   }
@@ -57,7 +57,7 @@ export class Samples {
 
   #take(): void {
     const at = threadMs();
-    const idle = performance.nodeTiming.idleTime;
+    const idle = nodeTiming.idleTime;
     const seeming = Math.max(0, at - this.#lastMs - (idle - this.#idleMs));
     const busy = this.#waiting.without(seeming);
     const waited = seeming - busy;

@@ -1,3 +1,5 @@
+import { cpuUsage, threadCpuUsage } from '../../model/native.ts';
+
 /**
  * Busy time after which it is looked, ms: of one slice, and of several. A look costs 1 to 7 µs; who is made to wait for a CPU, or sleeps, is
  * mostly away for longer than the first.
@@ -12,9 +14,9 @@ const LAG_MS: number = process.platform === 'linux' ? 0 : 10;
  * only at its ticks (1 to 10 ms), or when the whole process is asked for: `thread_group_cputime` begins with the caller.
  */
 function threadCpuMs(): number | undefined {
-  if (typeof process.threadCpuUsage !== 'function') return undefined;
-  process.cpuUsage();
-  const { user, system } = process.threadCpuUsage();
+  if (typeof threadCpuUsage !== 'function') return undefined;
+  cpuUsage();
+  const { user, system } = threadCpuUsage();
   return (user + system) / 1000;
 }
 

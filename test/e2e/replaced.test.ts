@@ -8,11 +8,11 @@ const THRESHOLD_MS = 250;
 
 after(endPrograms);
 
-describe('a program that puts other timers and clocks in the place of Node.js’s', { concurrency: 3 }, () => {
-  for (const fakes of ['mock', 'still', 'browser']) {
+describe('a program that puts functions of its own in the place of Node.js’s', { concurrency: 3 }, () => {
+  for (const fakes of ['mock', 'still', 'stubs', 'browser']) {
     test(`${fakes}: it goes on, has no timer of ours among its own, and its loop is not taken for a blocked one`, async () => {
       const sink = await startSink();
-      const program = startProgram('faked-time.ts', {
+      const program = startProgram('replaced.ts', {
         args: [fakes],
         env: {
           OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
@@ -36,4 +36,14 @@ describe('a program that puts other timers and clocks in the place of Node.js’
       assert.equal(lines.find((line) => 'held' in line)?.held, 0);
     });
   }
+});
+
+test('a fault at the end is told, and is not what the program ends with', async () => {
+  const program = startProgram('replaced.ts', { args: ['browser', 'broken end'] });
+  program.tell('run 20');
+  await program.line('ran');
+  program.tell('end');
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^taskwarden: fault in end, jobs are not affected: Error: not for anybody/);
 });
