@@ -3,6 +3,7 @@ import type { Offer } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { monotonicMs } from '../model/clock.ts';
 import type { SeenQueue } from '../model/redis-target.ts';
+import { residentBytes } from '../model/resident.ts';
 import type { SpanData } from '../model/span.ts';
 import type { Registry } from '../store/registry.ts';
 import { gaugeActive } from './active.ts';
@@ -151,7 +152,7 @@ export class Intake {
       span: (span) => guard('export', () => outlet.send('traces', (to) => to.span(span as SpanData))),
       queue: (seen) => guard('queues', () => onQueue(seen as SeenQueue)),
       collection: (collection) =>
-        guard('memory', () => this.#memory?.collected(monotonicMs(), collection, process.memoryUsage.rss())),
+        guard('memory', () => this.#memory?.collected(monotonicMs(), collection, residentBytes())),
       unreadable: (error) =>
         guard('inbox', () => {
           throw error;

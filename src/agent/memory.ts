@@ -67,7 +67,7 @@ export class Memory {
   /**
    * A collection was done; `completed` runs are those that had ended before it.
    *
-   * @param rss resident bytes of the process
+   * @param rss resident bytes of the process, NaN if unknown
    */
   collected(nowMs: number, { exact, pauseMs, heapAfter, external }: Collection, rss: number): void {
     this.#finishedAtLast = this.#ingest.finished;
@@ -81,7 +81,7 @@ export class Memory {
     };
     const saw = (level: number): HeapObservation => ({ ...at, level });
     this.#external.observe(saw(external), tasks);
-    this.#rss.observe(saw(rss - this.#resident() - external), tasks);
+    if (!Number.isNaN(rss)) this.#rss.observe(saw(rss - this.#resident() - external), tasks);
     if (exact) {
       this.#heap.observe(saw(heapAfter), tasks);
       this.#nameRetaining(tasks);

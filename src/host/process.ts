@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { residentBytes } from '../model/resident.ts';
 import { fieldsAfterName, type KernelFiles } from './files.ts';
 import type { Put } from './gauges.ts';
 
@@ -24,7 +25,7 @@ export function processCollector(files: KernelFiles, put: Put): (nowMs: number) 
     last = { at: nowMs, user, system };
 
     const { threads, virtual } = parseStat(files.text('/proc/self/stat'));
-    put('process.memory.usage', process.memoryUsage.rss());
+    put('process.memory.usage', residentBytes());
     put('process.memory.virtual', virtual);
     put('process.thread.count', threads);
     put('process.unix.file_descriptor.count', files.count('/proc/self/fd'));

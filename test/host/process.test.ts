@@ -36,6 +36,17 @@ test('what is not Linux lacks what only Linux tells', () => {
   assert.ok(value('process.uptime')! > 0);
 });
 
+test('resident memory that nobody can tell is absent, and the rest is there', (t) => {
+  t.mock.method(process.memoryUsage, 'rss', () => {
+    throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+  });
+  const { collector, value } = machine({ '/proc/self/stat': STAT });
+  collector.collect(1000);
+  assert.equal(value('process.memory.usage'), undefined);
+  assert.equal(value('process.thread.count'), 17);
+  assert.ok(value('process.uptime')! > 0);
+});
+
 test('utilization is CPU time over the capacity of the time between two readings', () => {
   const { collector, value } = machine({});
   const total = () => value('process.cpu.time', { 'cpu.mode': 'user' })!;

@@ -2,6 +2,7 @@ import type { Inbox } from '../../bridge/inbox.ts';
 import type { Config } from '../../config/config.ts';
 import { stateFolder } from '../../config/state-dir.ts';
 import { wallClock } from '../../model/clock.ts';
+import { residentBytes } from '../../model/resident.ts';
 import type { ResourceAttributes } from '../../otlp/resource.ts';
 import { memoryGroup, thisProcess } from './identity.ts';
 import { Recorder } from './recorder.ts';
@@ -28,7 +29,7 @@ export function openRecorder(
   });
   const resources = () => {
     const { user, system } = process.cpuUsage();
-    return { rss: process.memoryUsage.rss(), cpuMs: (user + system) / 1000, oomKills: group.oomKills() };
+    return { rss: residentBytes(), cpuMs: (user + system) / 1000, oomKills: group.oomKills() };
   };
   const events = config.recorder === 'event';
   return new Recorder({ folder, events, identity, inboxes, drain, resources, wallClock });

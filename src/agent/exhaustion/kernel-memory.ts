@@ -2,6 +2,7 @@ import { openSync, readSync } from 'node:fs';
 import { readGroupMemory } from '../../host/cgroup.ts';
 import { type ControlGroup, findControlGroups } from '../../host/cgroup-paths.ts';
 import { KernelFiles } from '../../host/files.ts';
+import { residentBytes } from '../../model/resident.ts';
 
 /** Size of the pages that statm counts where it cannot be worked out, bytes. */
 const PAGE = 4096;
@@ -67,6 +68,6 @@ export class KernelMemory {
 /** A power of two, from the same figure in pages and in bytes, which are not read at the same moment. */
 function pageSize(files: KernelFiles): number {
   const pages = Number(files.text('/proc/self/statm')?.split(' ')[1]);
-  const ratio = process.memoryUsage.rss() / pages;
+  const ratio = residentBytes() / pages;
   return Number.isFinite(ratio) ? 2 ** Math.round(Math.log2(ratio)) : PAGE;
 }
