@@ -37,7 +37,9 @@ export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
     // With a listener the host decides what comes of it.
     thrown = process.listenerCount('uncaughtException') === 0;
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const onSignal = (signal: NodeJS.Signals, number?: number): void => {
+    // A program that only emits the event wants its listeners called, not its end.
+    if (number === undefined) return;
     const isHosts = process.listenerCount(signal) - 1 > signalExitListeners();
     // With a listener of the host's, the host decides what the signal does; its exit comes by 'exit'.
     if (isHosts || process.pid === FIRST_PID) {

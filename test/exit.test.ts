@@ -21,6 +21,10 @@ test('a signal that nobody listens to ends the process', () => {
   assert.deepEqual(ended('nobody'), { status: null, signal: 'SIGTERM', lines: ['flushed at signal'] });
 });
 
+test('a signal that the program only emits does not', () => {
+  assert.deepEqual(ended('emitted'), { status: 0, signal: null, lines: ['flushed at exit'] });
+});
+
 test('a host that listens once, and has done so before, closes in its time', () => {
   assert.deepEqual(ended('once'), {
     status: 0,
