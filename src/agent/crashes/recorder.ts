@@ -54,6 +54,8 @@ export class Recorder {
   };
   #resourcesAt = Number.NEGATIVE_INFINITY;
   #fd: number | undefined;
+  /** What it stands for. */
+  #file: string | undefined;
   /** Whether the main thread is to write into the file, too. */
   #isSharing: boolean;
   #isEmpty = true;
@@ -66,6 +68,7 @@ export class Recorder {
     this.#options = options;
     this.#path = join(options.folder.path, fileName(options.identity));
     this.#fd = this.#leftOpen();
+    this.#file = this.#fd === undefined ? undefined : fileOf(this.#fd);
     this.#isEmpty = this.#fd === undefined;
     this.#isSharing = options.events ?? false;
     this.#writer = new RecordingWriter(options.identity, this.#fd === undefined ? 0 : lastSequence(this.#fd));
@@ -176,6 +179,7 @@ export class Recorder {
 
   #attempt(now: number, end: End | undefined): void {
     this.#pausedUntil = now + PAUSE_MS;
+    if (!this.#isOurs) this.#close();
     if (this.#fd === undefined || now - this.#keptAt >= KEEP_MS) this.#keep(now);
     this.#options.drain();
     this.#write(now, end);
@@ -190,6 +194,11 @@ export class Recorder {
     return fd === 0 ? undefined : fd;
   }
 
+  /** Not so once the program has closed what is not its own: the number may be that of another file by now. */
+  get #isOurs(): boolean {
+    return this.#fd !== undefined && fileOf(this.#fd) === this.#file;
+  }
+
   /** Opens the file, also anew where somebody has removed it, as those do who tidy the temporary files up. */
   #keep(now: number): void {
     if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) this.#close();
@@ -200,6 +209,7 @@ export class Recorder {
         checkFolder(folder);
         return openSync(this.#path, 'w+', 0o600);
       });
+      this.#file = fileOf(this.#fd);
       const main = this.#options.inboxes()[0];
       if (main !== undefined) Atomics.store(main.shared.i32, I32.recorderFd, this.#fd);
       if (this.#isSharing) this.#shareFile(this.#fd);
@@ -321,7 +331,7 @@ export class Recorder {
       Atomics.store(main.shared.i32, I32.eventFd, 0);
       Atomics.store(main.shared.i32, I32.recorderFd, 0);
     }
-    if (!isShared && !this.#isSharing) closeSync(this.#fd);
+    if (!isShared && !this.#isSharing && this.#isOurs) closeSync(this.#fd);
     this.#fd = undefined;
   }
 
@@ -330,6 +340,16 @@ export class Recorder {
     this.#close();
     this.#isEmpty = true;
     rmSync(this.#path, { force: true });
+  }
+}
+
+/** What a descriptor stands for; undefined when it is closed. */
+function fileOf(fd: number): string | undefined {
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Recorder } from '../../../src/agent/crashes/recorder.ts';
@@ -152,6 +162,33 @@ test('a file that somebody tidies up is made anew', () => {
   open('2');
   recorder.tick(10_000);
   assert.deepEqual(jobs(), [['1', '2']]);
+});
+
+test('a file of the program that has got the number of ours is left alone, and ours is made anew', () => {
+  const { shared, outbox, recorder, open, jobs } = setUp();
+  const slot = open('1');
+  recorder.tick(0);
+  const path = join(folder(), 'customers');
+  const takeOver = (): number => {
+    const ours = Atomics.load(shared.i32, I32.recorderFd);
+    closeSync(ours);
+    const theirs = openSync(path, 'w+');
+    assert.equal(theirs, ours);
+    writeSync(theirs, 'customers');
+    return theirs;
+  };
+  const theirs = takeOver();
+  open('2');
+  recorder.tick(1000);
+  assert.deepEqual(jobs(), [['1', '2']]);
+  assert.equal(readFileSync(path, 'utf8'), 'customers');
+  const last = takeOver();
+  for (const each of [slot, 1]) outbox.close(each);
+  Atomics.store(shared.i32, I32.endKind, END.exit);
+  recorder.end(2000);
+  assert.deepEqual(jobs(), []);
+  assert.equal(readFileSync(path, 'utf8'), 'customers');
+  for (const fd of [theirs, last]) closeSync(fd);
 });
 
 test('a folder that cannot be written is told, and tried again after a minute', () => {
