@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+  writevSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { EVENTS, EventFile } from '../../bridge/event-file.ts';
 import type { Inbox } from '../../bridge/inbox.ts';
@@ -337,9 +346,14 @@ export class Recorder {
 
   #forget(): void {
     if (this.#fd === undefined) return;
+    if (this.#isOurs) ftruncateSync(this.#fd);
     this.#close();
     this.#isEmpty = true;
-    rmSync(this.#path, { force: true });
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // The program has given its rights up since. An empty file tells of nobody's death, and the next process tidies up.
+    }
   }
 }
 

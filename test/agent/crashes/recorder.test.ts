@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -133,6 +134,21 @@ test('an end in good order leaves nothing, one with runs in flight says how it c
   bad.outbox.close(0);
   bad.recorder.tick(200);
   assert.deepEqual(bad.jobs(), [['1']], 'the end was the last word');
+});
+
+test('an end in good order is none to tell of, even where the file cannot be removed any more', () => {
+  const { path, shared, outbox, recorder, open } = setUp();
+  const slot = open('1');
+  recorder.tick(0);
+  const moved = `${path}-moved`;
+  renameSync(path, moved);
+  writeFileSync(path, 'what is no folder');
+  outbox.close(slot);
+  Atomics.store(shared.i32, I32.endKind, END.exit);
+  recorder.end(1000);
+  assert.deepEqual(recordings(moved), []);
+  rmSync(path);
+  renameSync(moved, path);
 });
 
 test('where only Taskwarden stops, runs in flight are not lost', () => {
