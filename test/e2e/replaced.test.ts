@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { endPrograms, startProgram } from '../fixtures/faults/program.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 
-const THRESHOLD_MS = 250;
+const THRESHOLD_MS = 500;
 
 after(endPrograms);
 
