@@ -127,8 +127,10 @@ export class Outbox {
     return this.#taskIds.get(framework)?.get(queue)?.get(task);
   }
 
-  #intern(key: TaskKey): number | undefined {
+  #intern(names: TaskKey): number | undefined {
     const id = this.#taskCount;
+    // A name may be a part of a longer string, which V8 keeps as long as the part.
+    const key = JSON.parse(JSON.stringify(names)) as TaskKey;
     if (!this.#writeJson(KIND.task, { id, ...key })) return undefined;
     this.#taskCount++;
     const queues = this.#taskIds.get(key.framework) ?? new Map<string, Map<string, number>>();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { getHeapStatistics } from 'node:v8';
 import { Inbox, type RunRecord } from '../../src/bridge/inbox.ts';
 import { type FinishedRun, Outbox } from '../../src/bridge/outbox.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type TaskKey,
 } from '../../src/bridge/protocol.ts';
 import { monotonicMs } from '../../src/model/clock.ts';
+import { exposeGc } from '../../src/model/gc.ts';
 
 function pair(maxTasks = 200) {
   const shared = createShared();
@@ -310,6 +312,23 @@ test('lateness buckets cover 0.1 ms to minutes within 26 %', () => {
     assert.ok(bound >= ms * 0.999 && bound <= Math.max(0.1, ms * 1.26), `${ms} ms falls under ${bound}`);
   }
   assert.equal(lateBucket(1e12), 63);
+});
+
+test('of the string that a name is a part of nothing is kept', () => {
+  const { outbox } = pair();
+  const gc = exposeGc();
+  const used = (): number => {
+    gc({ type: 'major' });
+    return getHeapStatistics().used_heap_size;
+  };
+  const before = used();
+  for (let i = 0; i < 50; i++) {
+    const text = `${i}: ${'x'.repeat(1e6)}`;
+    // Reading a character has V8 write the parts of the string in one.
+    assert.equal(text[1e6], 'x');
+    outbox.taskId('bullmq', text.slice(0, 100), text);
+  }
+  assert.ok(used() - before < 5e6);
 });
 
 test('names are cut, and a task is told once by whatever is left', () => {
