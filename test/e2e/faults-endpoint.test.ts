@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, beforeEach, test } from 'node:test';
-import { endPrograms, type Program, startProgram } from '../fixtures/faults/program.ts';
+import { endPrograms, hurried, type Program, startProgram } from '../fixtures/faults/program.ts';
 import { type Fault, type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 
 /** What the agent holds back at most, spans: its queue, and two requests on their way. */
@@ -21,12 +21,7 @@ beforeEach(async () => {
 
 const start = (): Program =>
   startProgram('steady.ts', {
-    env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
-      OTEL_METRIC_EXPORT_INTERVAL: '100',
-      TASKWARDEN_STORE_STEP: '100ms',
-      TASKWARDEN_RULES: 'test/fixtures/faults/fast.rules.yaml',
-    },
+    env: hurried(sink.url),
   });
 
 async function upWith(fault: Fault): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endPrograms, startProgram } from '../fixtures/faults/program.ts';
+import { endPrograms, hurried, startProgram } from '../fixtures/faults/program.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 
 const THRESHOLD_MS = 500;
@@ -14,13 +14,7 @@ describe('a program that puts functions of its own in the place of Node.js’s',
       const sink = await startSink();
       const program = startProgram('replaced.ts', {
         args: [fakes],
-        env: {
-          OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
-          OTEL_METRIC_EXPORT_INTERVAL: '100',
-          TASKWARDEN_STORE_STEP: '100ms',
-          TASKWARDEN_WATCH_THRESHOLD: `${THRESHOLD_MS}ms`,
-          TASKWARDEN_RULES: 'test/fixtures/faults/fast.rules.yaml',
-        },
+        env: { ...hurried(sink.url), TASKWARDEN_WATCH_THRESHOLD: `${THRESHOLD_MS}ms` },
       });
       program.tell('hold');
       await program.line('started');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endPrograms, folderWith, startProgram } from '../fixtures/faults/program.ts';
+import { endPrograms, folderWith, hurried, startProgram } from '../fixtures/faults/program.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 
 const THRESHOLD_MS = 250;
@@ -18,13 +18,7 @@ after(async () => {
 
 test('a stopped process is no blocked loop, and the rule of a user fires when one is', async () => {
   const program = startProgram('steady.ts', {
-    env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
-      OTEL_METRIC_EXPORT_INTERVAL: '100',
-      TASKWARDEN_STORE_STEP: '100ms',
-      TASKWARDEN_WATCH_THRESHOLD: `${THRESHOLD_MS}ms`,
-      TASKWARDEN_RULES: 'test/fixtures/faults/fast.rules.yaml',
-    },
+    env: { ...hurried(sink.url), TASKWARDEN_WATCH_THRESHOLD: `${THRESHOLD_MS}ms` },
   });
   program.tell('run 20');
   await program.line('ran');
