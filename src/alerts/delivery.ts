@@ -1,3 +1,4 @@
+import { Retries, type RetryPauses } from '../model/retries.ts';
 import type { OutgoingAlert } from './outgoing.ts';
 
 /** What a server answered. */
@@ -31,86 +32,62 @@ export interface Outbox {
 export type Outcome = 'sent' | 'retried' | 'rejected' | 'dropped';
 export const OUTCOMES: readonly Outcome[] = ['sent', 'retried', 'rejected', 'dropped'];
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends RetryPauses {
   readonly outbox: Outbox;
   readonly post: Post;
-  /** Pause after a first failure, ms; doubles with every further one up to `maxRetryMs`, less up to half by chance. */
-  readonly firstRetryMs: number;
-  readonly maxRetryMs: number;
-  /** ms, any origin. */
-  readonly now: () => number;
   readonly onOutcome: (outcome: Outcome, alerts: number) => void;
   readonly onFailure: (error: Error) => void;
 }
 
-/** Something new is tried at once while the server fails, unless the last attempt was so short ago, ms. */
-const EAGER_MS = 1000;
-/** Pause between the two attempts of a flush, ms. */
-const FLUSH_RETRY_MS = 100;
-const FLUSH_ATTEMPTS = 2;
 /** Of the text of an error. */
 const MAX_TEXT = 300;
 
 /**
  * Brings what an outbox holds to one server, one request at a time, in order. Status 5xx, 408, 429 and no answer at all are tried again
- * with growing pauses; anything else but 2xx never is, as the server may have taken a part. Its timers keep no thread alive, except
- * during a flush.
+ * with growing pauses; anything else but 2xx never is, as the server may have taken a part.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #retries: Retries;
   #busy = false;
-  #failures = 0;
-  #lastAttempt = Number.NEGATIVE_INFINITY;
-  #pause: NodeJS.Timeout | undefined;
-  #serverAsked = false;
-  /** Attempts that failed since the flush that is on began. */
-  #flushFailures: number | undefined;
-  #settled: (() => void)[] = [];
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#retries = new Retries({
+      ...options,
+      maxAskedMs: 2 * options.maxRetryMs,
+      resume: () => void this.#pump(),
+      isIdle: () => !this.#busy,
+      isEmpty: () => options.outbox.size === 0,
+    });
   }
 
   /** Sends what waits: there is something new in the outbox. */
   poke(): void {
-    const isEager = !this.#serverAsked && this.#options.now() - this.#lastAttempt >= EAGER_MS;
-    if (isEager) this.#endPause();
+    this.#retries.hurry();
     void this.#pump();
   }
 
   /** Fulfils when all that waits is delivered or has failed twice, after `timeoutMs` at the latest. */
-  async flush(timeoutMs: number): Promise<void> {
-    this.#flushFailures = 0;
-    this.#endPause();
-    void this.#pump();
-    if (!this.#isSettled()) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        this.#settled.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
-    this.#flushFailures = undefined;
-    this.#pause?.unref();
+  flush(timeoutMs: number): Promise<void> {
+    return this.#retries.flush(timeoutMs);
   }
 
   async #pump(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#pause === undefined) {
+    while (!this.#retries.isPaused) {
       const request = this.#options.outbox.take();
       if (request === undefined) break;
       await this.#send(request);
     }
     this.#busy = false;
-    if (this.#isSettled()) for (const done of this.#settled.splice(0)) done();
+    this.#retries.settle();
   }
 
   async #send(request: Request): Promise<void> {
-    const { post, now, onOutcome, onFailure } = this.#options;
-    this.#lastAttempt = now();
+    const { post, onOutcome, onFailure } = this.#options;
+    this.#retries.begun();
     let answer: Answer | undefined;
     try {
       answer = await post(request.body());
@@ -120,40 +97,19 @@ export class Delivery {
     }
     const { status } = answer;
     if (status >= 200 && status < 300) {
-      this.#failures = 0;
+      this.#retries.answered();
       return onOutcome('sent', request.alerts.length);
     }
     onFailure(new Error(messageOf(answer)));
     if (isPassing(status)) return this.#retry(request, answer.retryAfterMs ?? 0);
-    this.#failures = 0;
+    this.#retries.answered();
     onOutcome('rejected', request.alerts.length);
   }
 
   #retry(request: Request, retryAfterMs: number): void {
-    const { outbox, onOutcome, firstRetryMs, maxRetryMs } = this.#options;
-    outbox.giveBack(request);
-    onOutcome('retried', request.alerts.length);
-    const grown = Math.min(firstRetryMs * 2 ** this.#failures++, maxRetryMs);
-    const isLast = this.#flushFailures === undefined || ++this.#flushFailures >= FLUSH_ATTEMPTS;
-    this.#serverAsked = isLast && retryAfterMs > 0;
-    const jittered = grown * (0.5 + Math.random() / 2);
-    const ms = isLast ? Math.max(jittered, Math.min(retryAfterMs, 2 * maxRetryMs)) : FLUSH_RETRY_MS;
-    this.#pause = setTimeout(() => {
-      this.#endPause();
-      void this.#pump();
-    }, ms);
-    if (isLast) this.#pause.unref();
-  }
-
-  #endPause(): void {
-    clearTimeout(this.#pause);
-    this.#pause = undefined;
-    this.#serverAsked = false;
-  }
-
-  #isSettled(): boolean {
-    if (this.#busy) return false;
-    return this.#options.outbox.size === 0 || (this.#flushFailures ?? 0) >= FLUSH_ATTEMPTS;
+    this.#options.outbox.giveBack(request);
+    this.#options.onOutcome('retried', request.alerts.length);
+    this.#retries.failed(retryAfterMs);
   }
 }
 
