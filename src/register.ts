@@ -2,13 +2,13 @@
 import { realpathSync } from 'node:fs';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { start } from './index.ts';
-import { isPackageManager } from './main/package-manager.ts';
+import { isBystander } from './main/bystander.ts';
 import { TaskwardenError } from './model/errors.ts';
 
 /** Set for the threads of a process that is none to watch: of its main script they know nothing. */
 const ASIDE = 'taskwarden.aside';
 
-if (isMainThread && isPackageManager(mainScript())) setEnvironmentData(ASIDE, true);
+if (isMainThread && isBystander(mainScript())) setEnvironmentData(ASIDE, true);
 if (getEnvironmentData(ASIDE) === undefined) preload();
 
 function preload(): void {

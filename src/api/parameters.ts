@@ -1,4 +1,4 @@
-import { parseDuration } from '../promql/duration.ts';
+import { parseDuration } from '../model/duration.ts';
 import { parseFloat64 } from '../promql/format.ts';
 import { ApiError } from './answer.ts';
 

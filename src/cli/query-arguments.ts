@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseTime } from '../api/parameters.ts';
-import { parseDuration } from '../promql/duration.ts';
+import { parseDuration } from '../model/duration.ts';
 
 export const QUERY_USAGE = `Usage:
   taskwarden query [--url URL] [--token-file FILE] [--json] EXPR [--time T]

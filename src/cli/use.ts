@@ -1,5 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { parseDuration } from '../promql/duration.ts';
+import { parseDuration } from '../model/duration.ts';
 
 /** A command was used wrongly: the message says how. */
 export class UseError extends Error {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { parseDuration } from '../config/kinds.ts';
+import { parseDuration } from '../model/duration.ts';
 
 export const WATCH_USAGE = `Usage:
   taskwarden watch --redis URL [--redis URL]... [options]

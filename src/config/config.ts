@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { formatDuration } from '../model/duration.ts';
 import { TaskwardenError, type TaskwardenErrorOptions } from '../model/errors.ts';
 import { isLoopback, secret, splitAddress } from './address.ts';
 import { type Endpoint, locateFiles } from './endpoint.ts';
 import { type ConfigFile, readConfigFile } from './file.ts';
-import { formatDuration, type Kind, PartNotAllowed } from './kinds.ts';
+import { type Kind, PartNotAllowed } from './kinds.ts';
 import {
   DEFAULTS,
   keysOf,

@@ -1,3 +1,5 @@
+import { formatDuration, parseDuration } from '../model/duration.ts';
+
 /** What an option's value may be. `Value` is what the configuration holds. */
 export interface Kind<Value = unknown> {
   readonly type: 'boolean' | 'number' | 'duration' | 'choice' | 'list' | 'text' | 'map' | 'endpoints';
@@ -65,7 +67,7 @@ export function duration(min: string, max: string): Kind<number> {
     allowed: `a duration from ${min} to ${max}, such as 500ms, 5s or 15m`,
     parse: (raw) =>
       typeof raw === 'string'
-        ? within(parseDuration(raw), parseDuration(min) ?? 0, parseDuration(max) ?? 0)
+        ? within(parseDuration(raw.trim()), parseDuration(min) ?? 0, parseDuration(max) ?? 0)
         : undefined,
     show: (ms) => formatDuration(ms as number),
   };
@@ -156,29 +158,6 @@ export function splitList(text: string): string[] {
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-}
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `500ms`, `1m30s`, … in ms; undefined when it is none. */
-export function parseDuration(text: string): number | undefined {
-  if (!/^\s*(?:\d+(?:ms|s|m|h|d))+\s*$/.test(text)) return undefined;
-  let total = 0;
-  for (const [, count, unit = ''] of text.matchAll(/(\d+)(ms|s|m|h|d)/g))
-    total += Number(count) * (UNITS_MS[unit] ?? 0);
-  return total;
-}
-
-/** The shortest text of a duration in ms: `90000` gives `1m30s`. */
-export function formatDuration(ms: number): string {
-  let rest = Math.round(ms);
-  let text = '';
-  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
-    const count = Math.floor(rest / (UNITS_MS[unit] ?? 1));
-    if (count > 0) text += `${count}${unit}`;
-    rest -= count * (UNITS_MS[unit] ?? 1);
-  }
-  return text === '' ? '0s' : text;
 }
 
 /** The text of a scalar, for comparison; a list must not pass as its only item. */

@@ -1,6 +1,6 @@
+import { parseDuration } from '../model/duration.ts';
 import type { ArithmeticOperator } from './ast.ts';
 import type { Cursor } from './cursor.ts';
-import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
 import { ARITHMETIC } from './operators.ts';
 

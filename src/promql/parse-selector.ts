@@ -1,7 +1,7 @@
+import { parseDuration } from '../model/duration.ts';
 import type { Matcher, MatchType } from '../model/queryable.ts';
 import type { MatrixNode, Node, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
 import type { Cursor } from './cursor.ts';
-import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
 import { formatFloat } from './format.ts';
 import { parseBracketDuration, parseNumber, parseOffsetDuration } from './parse-duration.ts';

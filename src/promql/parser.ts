@@ -1,6 +1,6 @@
+import { parseDuration } from '../model/duration.ts';
 import type { Aggregator, BinaryNode, BinaryOperator, Node, VectorMatching } from './ast.ts';
 import { Cursor } from './cursor.ts';
-import { parseDuration } from './duration.ts';
 import { quote } from './errors.ts';
 import { FILLS, KEYWORDS, NO_METRICS } from './keywords.ts';
 import { parseNumber } from './parse-duration.ts';

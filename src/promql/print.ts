@@ -1,5 +1,5 @@
+import { formatDuration } from '../model/duration.ts';
 import type { AggregateNode, BinaryNode, Node, SelectorNode, TimeShift, VectorMatching } from './ast.ts';
-import { formatDuration } from './duration.ts';
 import { formatFloat } from './format.ts';
 import { quoteGo } from './strings.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../src/cli/commands.ts';
 import { VERSION } from '../../src/model/package.ts';
-import { CLI } from '../helpers/built.ts';
+import { CLI, REGISTER } from '../helpers/built.ts';
 import { folder, world } from './fixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -84,4 +84,13 @@ test('the program: the shipped rules are fine, broken PromQL is not', () => {
   const broken = program(cwd, ['rules', 'check', 'a.yaml']);
   assert.equal(broken.status, 1);
   assert.match(broken.stderr, /^a\.yaml:5:\d+: /);
+});
+
+test('the program is not watched itself where the preload is in NODE_OPTIONS', () => {
+  // What a worker would end for.
+  const env = { NODE_OPTIONS: `--import=${REGISTER}`, TASKWARDEN_CONFIG: 'gone.yaml' };
+  const worker = spawnSync(process.execPath, ['-e', '0'], { env, encoding: 'utf8' });
+  assert.match(worker.stderr, /gone\.yaml/);
+  const version = program(folder(), ['--version'], env);
+  assert.deepEqual(version, { status: 0, stdout: `${VERSION}\n`, stderr: '' });
 });

@@ -1,6 +1,6 @@
+import { parseDuration } from '../../src/model/duration.ts';
 import { type Labels, labelsKey } from '../../src/model/labels.ts';
 import type { Queryable } from '../../src/model/queryable.ts';
-import { parseDuration } from '../../src/promql/duration.ts';
 import { compile, evaluateInstant, evaluateRange, type Value } from '../../src/promql/promql.ts';
 import { SeriesStore } from '../../src/store/series-store.ts';
 import { type Point, parseSeries, type SeriesPoints, Unsupported } from './points.ts';

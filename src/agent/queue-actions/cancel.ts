@@ -1,6 +1,6 @@
-import { parseDuration } from '../../config/kinds.ts';
 import { MIN_AGE_ANNOTATION } from '../../model/action.ts';
 import type { AlertTransition, RunReference, WatchedRun } from '../../model/alert.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { together } from '../../queues/together.ts';
 import type { QueueWatcher } from '../../queues/watcher.ts';
 import type { Written } from '../../queues/writes.ts';

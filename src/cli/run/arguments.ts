@@ -1,4 +1,4 @@
-import { parseDuration } from '../../config/kinds.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { UseError } from '../use.ts';
 
 export const RUN_USAGE = `Usage:

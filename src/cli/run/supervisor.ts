@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ownProcess } from '../../agent/process-id.ts';
 import type { Config } from '../../config/config.ts';
-import { formatDuration } from '../../config/kinds.ts';
+import { formatDuration } from '../../model/duration.ts';
 import type { Io } from '../io.ts';
 import type { RunArguments } from './arguments.ts';
 import type { Limits } from './limits.ts';

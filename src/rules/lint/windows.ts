@@ -1,4 +1,4 @@
-import { formatDuration } from '../../promql/duration.ts';
+import { formatDuration } from '../../model/duration.ts';
 import type { LintedRule } from './context.ts';
 import { metricOf } from './result-labels.ts';
 import { walk } from './walk.ts';

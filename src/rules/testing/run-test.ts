@@ -1,6 +1,6 @@
+import { formatDuration } from '../../model/duration.ts';
 import type { Position } from '../../model/errors.ts';
 import type { Labels } from '../../model/labels.ts';
-import { formatDuration } from '../../promql/duration.ts';
 import { compile } from '../../promql/promql.ts';
 import { quoteGo } from '../../promql/strings.ts';
 import type { RuleGroup } from '../rule.ts';

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseDuration } from '../../../src/model/duration.ts';
 import { type Labels, labelsKey } from '../../../src/model/labels.ts';
-import { parseDuration } from '../../../src/promql/duration.ts';
 import { notation, type SeriesGroup } from './series.ts';
 
 export interface Query {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPackageManager } from '../../src/main/package-manager.ts';
+import { isBystander } from '../../src/main/bystander.ts';
 
 test('package managers are known by their main script, wherever they are installed', () => {
   for (const script of [
@@ -15,7 +15,7 @@ test('package managers are known by their main script, wherever they are install
     '/usr/lib/node_modules/corepack/dist/corepack.js',
     '/usr/lib/node_modules/corepack/dist/yarn.js',
   ])
-    assert.ok(isPackageManager(script), script);
+    assert.ok(isBystander(script), script);
 });
 
 test('a worker is none, whatever its name', () => {
@@ -29,5 +29,5 @@ test('a worker is none, whatever its name', () => {
     '/app/node_modules/.bin/pnpm-worker.js',
     '/app/node_modules/yarn-queue/bin/run.js',
   ])
-    assert.ok(!isPackageManager(script), script);
+    assert.ok(!isBystander(script), script);
 });
