@@ -1,4 +1,5 @@
 import { DEFAULTS, keysOf, OPTIONS, variableOf } from '../src/config/options.ts';
+import { formatDuration } from '../src/model/duration.ts';
 
 /** docs/configuration.md, made from the table of options. */
 export function configurationDocument(): string {
@@ -22,8 +23,8 @@ watch:
   threshold: 500ms
 \`\`\`
 
-In \`NODE_OPTIONS\` the preload reaches every Node.js process, npm among them. In npm, npx, pnpm, yarn and corepack themselves, as their main script tells, it
-does nothing: the worker that they start has the port of \`http\` and the name of the service to itself.
+In \`NODE_OPTIONS\` the preload reaches every Node.js process, npm among them. In npm, npx, pnpm, yarn and corepack themselves, as their main script tells, and in the
+command \`taskwarden\` it does nothing: the worker that they start has the port of \`http\` and the name of the service to itself.
 
 | key | variable | default | allowed | |
 |---|---|---|---|---|
@@ -49,7 +50,5 @@ function defaultOf(path: string): unknown {
 function show(path: string, value: unknown): string {
   if (value === '') return 'none';
   if (typeof value === 'object') return Object.keys(value ?? {}).length === 0 ? 'none' : String(value);
-  if (OPTIONS[path]!.kind.type !== 'duration') return `\`${value}\``;
-  const ms = Number(value);
-  return `\`${ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`}\``;
+  return `\`${OPTIONS[path]!.kind.type === 'duration' ? formatDuration(Number(value)) : value}\``;
 }
