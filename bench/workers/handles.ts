@@ -23,6 +23,9 @@ const handles = new HandleMeter({
   graceMs: GRACE_MS,
   tally,
   replace: replaceMethod,
+  onDropped: () => {
+    throw new Error('more handles than are looked after');
+  },
   onError: (error) => {
     throw error;
   },

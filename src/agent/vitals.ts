@@ -38,6 +38,7 @@ export class Vitals {
   collect(): void {
     this.#count('taskwarden.records.dropped', { reason: 'ring_full' }, I32.droppedRing);
     this.#count('taskwarden.records.dropped', { reason: 'table_full' }, I32.droppedTable);
+    this.#count('taskwarden.records.dropped', { reason: 'handles_full' }, I32.droppedHandles);
     this.#count('taskwarden.tasks.folded', {}, I32.foldedRuns);
     this.#count('taskwarden.errors', { part: 'main' }, I32.errors);
     this.#sum('taskwarden.worker.cpu.unattributed', { kind: 'no_task' }, F64.unattributedMs);

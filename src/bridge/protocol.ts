@@ -69,6 +69,8 @@ export const I32 = {
   gcExact: 250,
   /** Other threads that share the agent of the one that has started it. One that was terminated has not taken itself back. */
   sharers: 251,
+  /** Handles that outlived their runs and are not looked after, as there are too many. */
+  droppedHandles: 252,
 } as const;
 
 export const CURRENT = { none: -1, unknown: -2 } as const;

@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import type { Outbox } from '../bridge/outbox.ts';
+import { I32 } from '../bridge/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { fillChannels } from '../instrument/channels.ts';
 import { replaceMethod } from '../instrument/patch.ts';
@@ -72,13 +73,16 @@ export class Meters {
   }
 
   #openHandles(): HandleMeter {
-    const { config, onError } = this.#options;
+    const { config, outbox, onError } = this.#options;
     const { network } = this;
     return new HandleMeter({
       graceMs: config.handles.grace,
       tally: this.#tally,
       replace: replaceMethod,
       above: network && ((socket) => network.above(socket)),
+      onDropped: () => {
+        outbox.shared.i32[I32.droppedHandles]!++;
+      },
       onError: (error) => onError('handles', error),
     });
   }

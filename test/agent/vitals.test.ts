@@ -26,11 +26,13 @@ test('counters grow by what is new, also when their 32 bits overflow', () => {
   vitals.collect();
   assert.equal(metricValue(registry, DROPPED, { reason: 'ring_full' }), 0x7fffffff + 5);
   i32[I32.droppedTable] = 3;
+  i32[I32.droppedHandles] = 5;
   i32[I32.foldedRuns] = 4;
   i32[I32.errors] = 2;
   vitals.collect();
   vitals.collect();
   assert.equal(metricValue(registry, DROPPED, { reason: 'table_full' }), 3);
+  assert.equal(metricValue(registry, DROPPED, { reason: 'handles_full' }), 5);
   assert.equal(metricValue(registry, 'taskwarden.tasks.folded'), 4);
   assert.equal(metricValue(registry, 'taskwarden.errors', { part: 'main' }), 2);
 });

@@ -37,6 +37,7 @@ suite('pg', { skip: postgresMissing() || opensslMissing() }, () => {
         tally,
         replace: replaceMethod,
         above: (socket) => meter.above(socket),
+        onDropped: () => assert.fail('more handles than are looked after'),
         onError: (error) => assert.fail(String(error)),
       });
       return handles;

@@ -7,7 +7,7 @@ export const AGENT_METRICS = {
     unit: '{record}',
     source: 'taskwarden',
     attributes: ['reason'],
-    description: 'Records that the main thread could not hand over: ring_full, table_full.',
+    description: 'Records that the main thread could not hand over: ring_full, table_full, handles_full.',
     quality: 'Exact.',
   },
   'taskwarden.telemetry.dropped': {

@@ -12,6 +12,8 @@ export interface HandleMeterOptions {
   readonly replace: (target: object, name: string, wrap: (original: Method) => Method) => () => void;
   /** The TLS socket that is written to in place of a socket, where there is one. */
   readonly above?: ((socket: object) => object | undefined) | undefined;
+  /** A handle that has outlived its run is one too many to be looked after. */
+  readonly onDropped: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -127,7 +129,10 @@ export class HandleMeter {
   }
 
   #keep(run: Run, { target, type }: Handle): void {
-    if (this.#left.length >= MAX_LEFT) return;
+    if (this.#left.length >= MAX_LEFT) {
+      this.#options.onDropped();
+      return;
+    }
     const dueMs = run.startMs + run.durationMs + this.#options.graceMs;
     const left: Left = { target, type, run, dueMs, counted: false, shared: false, unwatch: undefined };
     this.#left.push(left);

@@ -37,6 +37,7 @@ after(() => {
 function side() {
   const faults: unknown[] = [];
   const tally = new Tally();
+  let dropped = 0;
   const onError = (error: unknown): void => void faults.push(error);
   const network = new NetworkMeter({ maxServers: 10, replace: replaceMethod, onError });
   const meter = new HandleMeter({
@@ -44,6 +45,7 @@ function side() {
     tally,
     replace: replaceMethod,
     above: (socket) => network.above(socket),
+    onDropped: () => dropped++,
     onError,
   });
   const main = mainSide({ tasks: { handles: meter, networkMeter: network } });
@@ -51,6 +53,7 @@ function side() {
     ...main,
     faults,
     meter,
+    dropped: () => dropped,
     start(): () => void {
       const stops = [fillChannels({ network, onError }), network.start(), meter.start()];
       return () => {
@@ -260,4 +263,13 @@ test('objects that are frozen or strange do no harm', () => {
   main.meter.opened(run, hostile, 'worker');
   assert.deepEqual(main.open(), { 'known socket': 1 });
   assert.deepEqual(main.faults, []);
+});
+
+test('what is one too many to be looked after is told', () => {
+  const run = { ended: true, startMs: 0, durationMs: 0, taskId: 0, handles: undefined } as never;
+  main.run('known', () => {});
+  for (let i = 0; i < 10_002; i++)
+    main.meter.opened(run, Object.freeze({ destroyed: false, write() {} }), 'socket');
+  assert.equal(main.dropped(), 2);
+  assert.deepEqual(main.open(), { 'known socket': 10_000 });
 });
