@@ -1,4 +1,4 @@
-import { Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, connectivityState, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { convertLegacyOtlpGrpcOptions } from '@opentelemetry/otlp-grpc-exporter-base';
 import type { Signal } from '../config/otel.ts';
 import { VERSION } from '../model/package.ts';
@@ -30,14 +30,15 @@ const RECONNECT_MS = 100;
 export function openGrpc(signal: Signal): Transport {
   const config = convertLegacyOtlpGrpcOptions({}, signal.toUpperCase());
   const local = /^localhost(?::(\d+))?$/.exec(config.url);
+  const port = local?.[1] ?? 443;
   // Looking localhost up takes a place in the thread pool that the application shares.
-  const target = local === null ? config.url : `ipv4:127.0.0.1:${local[1] ?? 443}`;
+  const targets = local === null ? [config.url] : [`ipv4:127.0.0.1:${port}`, `ipv6:[::1]:${port}`];
   let client: Client | undefined;
   let metadata: Metadata | undefined;
 
   const connect = (): Client => {
     metadata = config.metadata();
-    return new Client(target, config.credentials(), {
+    return new Client(targets[0]!, config.credentials(), {
       'grpc.primary_user_agent': `taskwarden/${VERSION}`,
       'grpc.initial_reconnect_backoff_ms': RECONNECT_MS,
       'grpc.max_reconnect_backoff_ms': RECONNECT_MS * 10,
@@ -48,6 +49,15 @@ export function openGrpc(signal: Signal): Transport {
         'grpc.ssl_target_name_override': 'localhost',
       }),
     });
+  };
+
+  /** Nobody listens there: the other address comes first the next time. */
+  const turn = (): void => {
+    if (targets.length < 2 || client?.getChannel().getConnectivityState(false) === connectivityState.READY)
+      return;
+    targets.reverse();
+    client?.close();
+    client = undefined;
   };
 
   return {
@@ -63,7 +73,10 @@ export function openGrpc(signal: Signal): Transport {
             Buffer.from(body.buffer, body.byteOffset, body.byteLength),
             metadata ?? config.metadata(),
             { deadline: Date.now() + timeoutMs },
-            (error, response) => resolve(resultOf(error, response)),
+            (error, response) => {
+              if (error?.code === status.UNAVAILABLE) turn();
+              resolve(resultOf(error, response));
+            },
           );
         } catch (error) {
           resolve({ status: 'rejected', error: error as Error });

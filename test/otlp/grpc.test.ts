@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
 import { Metadata, Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
 import { openGrpc } from '../../src/otlp/grpc.ts';
 import { message, text, varintField } from '../../src/otlp/wire.ts';
 
+const NO_IPV6 =
+  Object.values(networkInterfaces())
+    .flat()
+    .every((one) => one?.address !== '::1') && 'no ::1 here';
 const server = new Server();
 const said: { code: number; details?: Uint8Array } = { code: status.OK };
 
@@ -18,17 +23,22 @@ before(async () => {
   const Export = (_call: unknown, reply: sendUnaryData<Buffer>): void => {
     const metadata = new Metadata();
     if (said.details !== undefined) metadata.set('grpc-status-details-bin', Buffer.from(said.details));
-    reply({ code: said.code, details: 'test', metadata });
+    const error = said.code === status.OK ? null : { code: said.code, details: 'test', metadata };
+    reply(error, Buffer.alloc(0));
   };
   server.addService({ Export: method }, { Export });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${port}`;
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${await bind('127.0.0.1:0')}`;
 });
 after(() => server.forceShutdown());
+
+/** @returns the port */
+function bind(address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
+  });
+}
 
 /** A google.rpc.Status with these messages as details. */
 function details(...any: [type: string, value: Uint8Array][]): Buffer {
@@ -61,5 +71,20 @@ test('a server that says when it expects to recover is left alone until then', a
     }
   } finally {
     transport.close();
+  }
+});
+
+test('localhost is also the server that listens to IPv6 alone', { skip: NO_IPV6 }, async () => {
+  const before = process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://localhost:${await bind('[::1]:0')}`;
+  Object.assign(said, { code: status.OK, details: undefined });
+  const transport = openGrpc('logs');
+  try {
+    const results = [];
+    for (let i = 0; i < 3; i++) results.push((await transport.send(new Uint8Array(), 5000)).status);
+    assert.deepEqual(results, ['retryable', 'accepted', 'accepted']);
+  } finally {
+    transport.close();
+    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = before;
   }
 });
