@@ -4,6 +4,7 @@ import { Outbox } from './bridge/outbox.ts';
 import { createShared } from './bridge/protocol.ts';
 import { type AgentLink, connectAgent } from './bridge/spawn.ts';
 import { type Config, loadConfig } from './config/config.ts';
+import { narrowAddressSpace } from './main/address-space.ts';
 import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
 import type { Instrumented } from './model/instrumented.ts';
@@ -41,14 +42,15 @@ const SERIES_MB = 0.004;
  * instrumented. A second call gives back the first's result.
  *
  * @returns undefined when the configuration says that Taskwarden is disabled
- * @throws TaskwardenError when the configuration or a rule file named in it cannot be used, and, with the code `TASKWARDEN_NODE`, when
- * Node.js is too old
+ * @throws TaskwardenError when the configuration or a rule file named in it cannot be used; with the code `TASKWARDEN_NODE` when Node.js is
+ * too old, and with `TASKWARDEN_MEMORY` when there is no room for the agent thread
  */
 export function start(): Taskwarden | undefined {
   if (globals[RUNNING] !== undefined) return globals[RUNNING];
   const config = loadConfig();
   if (!config.enabled || config.otel.disabled) return undefined;
   refuseOldNode();
+  if (isMainThread) refuseNarrowSpace();
   const warn = warner(config);
   for (const warning of config.warnings) warn(warning);
   const shared = createShared();
@@ -167,6 +169,15 @@ function refuseOldNode(): void {
   const { node } = process.versions;
   if (satisfies(node, NODE_VERSIONS)) return;
   throw new TaskwardenError('TASKWARDEN_NODE', `Node.js ${NODE_VERSIONS} is needed, and this is ${node}`);
+}
+
+function refuseNarrowSpace(): void {
+  const limit = narrowAddressSpace();
+  if (limit === undefined) return;
+  throw new TaskwardenError(
+    'TASKWARDEN_MEMORY',
+    `its thread needs 1 GiB of address space, most of which is never used, and the process may have ${(limit / 2 ** 30).toFixed(1)} GiB in all (ulimit -v)`,
+  );
 }
 
 /**

@@ -5,6 +5,8 @@ import { start } from './index.ts';
 import { isBystander } from './main/bystander.ts';
 import { TaskwardenError } from './model/errors.ts';
 
+/** What is missing in this process, and no mistake in the configuration. */
+const LACKS: readonly unknown[] = ['TASKWARDEN_NODE', 'TASKWARDEN_MEMORY'];
 /** Set for the threads of a process that is none to watch: of its main script they know nothing. */
 const ASIDE = 'taskwarden.aside';
 
@@ -15,12 +17,12 @@ function preload(): void {
   try {
     start();
   } catch (error) {
-    const isOldNode = error instanceof TaskwardenError && error.code === 'TASKWARDEN_NODE';
-    if (error instanceof TaskwardenError && !isOldNode) {
+    const isLacking = error instanceof TaskwardenError && LACKS.includes(error.code);
+    if (error instanceof TaskwardenError && !isLacking) {
       console.error(`taskwarden: ${error.message}`);
       process.exit(1);
     }
-    if (isMainThread || !isOldNode)
+    if (isMainThread || !isLacking)
       console.error(`taskwarden: cannot start, the program runs without it: ${reason(error)}`);
   }
 }

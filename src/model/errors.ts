@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   TASKWARDEN_PROMQL: 'A PromQL expression is malformed or ill-typed.',
   TASKWARDEN_RULE: 'A rule is well-formed YAML but cannot be used.',
   TASKWARDEN_NODE: 'Node.js is of a version that lacks what is needed.',
+  TASKWARDEN_MEMORY: 'The process may not have the address space that the agent thread takes.',
   TASKWARDEN_PATCH: 'A library function cannot be replaced, or is replaced already.',
 } as const;
 

@@ -252,6 +252,19 @@ describe('where Taskwarden cannot start the program runs without it', { concurre
   });
 });
 
+test('where the address space has no room for a thread the program runs without, for V8 would end it', () => {
+  const [node, preload] = [process.execPath, pathToFileURL(REGISTER).href];
+  const run = (kib: number) =>
+    spawnSync('sh', ['-c', `ulimit -v ${kib}; exec '${node}' --import ${preload} -e 'console.log(1)'`], {
+      encoding: 'utf8',
+    });
+  const { status, stdout, stderr } = run(1_700_000);
+  assert.deepEqual([status, stdout], [0, '1\n']);
+  assert.match(stderr, /^taskwarden: cannot start, the program runs without it: .* have 1\.6 GiB .*\n$/);
+  const wide = run(4_000_000);
+  assert.deepEqual([wide.status, wide.stdout, wide.stderr], [0, '1\n', '']);
+});
+
 test('npm with the preload in its environment leaves port and name to the worker', async (t) => {
   const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim();
   if (npm === '') return t.skip('npm is not installed');
