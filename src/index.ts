@@ -9,6 +9,7 @@ import { type MainSide, startMainSide } from './main/main-side.ts';
 import { TaskwardenError } from './model/errors.ts';
 import type { Instrumented } from './model/instrumented.ts';
 import { NODE_VERSIONS } from './model/node-versions.ts';
+import { warnOnStderr } from './model/stderr.ts';
 import { satisfies } from './model/version.ts';
 import type { CurrentRun } from './tasks/current-run.ts';
 import { agentFaultReporter, faultReporter } from './tasks/run.ts';
@@ -155,7 +156,7 @@ export function currentRun(): CurrentRun | undefined {
 /** Standard error, unless `log.level` wants no warnings. */
 function warner({ log }: Config): (text: string) => void {
   if (log.level === 'none' || log.level === 'error') return () => {};
-  return (text) => console.error(`taskwarden: ${text}`);
+  return warnOnStderr;
 }
 
 /** The thread's module lies beside this one, in the sources as in the build. */

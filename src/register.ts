@@ -4,6 +4,7 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worke
 import { start } from './index.ts';
 import { isBystander } from './main/bystander.ts';
 import { TaskwardenError } from './model/errors.ts';
+import { warnOnStderr } from './model/stderr.ts';
 
 /** What is missing in this process, and no mistake in the configuration. */
 const LACKS: readonly unknown[] = ['TASKWARDEN_NODE', 'TASKWARDEN_MEMORY'];
@@ -19,11 +20,11 @@ function preload(): void {
   } catch (error) {
     const isLacking = error instanceof TaskwardenError && LACKS.includes(error.code);
     if (error instanceof TaskwardenError && !isLacking) {
-      console.error(`taskwarden: ${error.message}`);
+      warnOnStderr(error.message);
       process.exit(1);
     }
     if (isMainThread || !isLacking)
-      console.error(`taskwarden: cannot start, the program runs without it: ${reason(error)}`);
+      warnOnStderr(`cannot start, the program runs without it: ${reason(error)}`);
   }
 }
 

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import type { Registry } from '../store/registry.ts';
 import { NoStateFolder } from './state-files.ts';
 import { createTelling } from './telling.ts';
@@ -36,13 +35,4 @@ export function createGuard(registry: Registry, warn: (text: string) => void, no
     }
   }
   return guard;
-}
-
-/** Standard error by way of the file descriptor: a thread's console goes through the main thread, which may be blocked. */
-export function warnOnStderr(text: string): void {
-  try {
-    writeSync(2, `taskwarden: ${text}\n`);
-  } catch {
-    // Nobody reads standard error: there is no other place to say so.
-  }
 }

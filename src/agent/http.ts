@@ -4,10 +4,11 @@ import { splitAddress } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../config/options.ts';
 import type { Clock } from '../model/clock.ts';
+import { warnOnStderr } from '../model/stderr.ts';
 import type { ResourceAttributes } from '../otlp/resource.ts';
 import type { Registry } from '../store/registry.ts';
 import type { Alerting } from './alerting.ts';
-import { type Guard, warnOnStderr } from './guard.ts';
+import type { Guard } from './guard.ts';
 
 export interface HttpOptions {
   readonly config: Config;

@@ -6,9 +6,11 @@ import { CHANNEL, I32, STATE, slotAt, type ThreadStart } from '../bridge/protoco
 import { ENDED_CHANNEL, type ThreadOffer } from '../bridge/threads.ts';
 import type { Config } from '../config/config.ts';
 import { TaskwardenError } from '../model/errors.ts';
-import { warnOnStderr } from './guard.ts';
+import { warnOnStderr } from '../model/stderr.ts';
+import { writeConsoleByDescriptor } from './console.ts';
 import { Pipeline } from './pipeline.ts';
 
+writeConsoleByDescriptor();
 const { config, instanceId, ...offer } = workerData as ThreadStart;
 const pipeline = new Pipeline(config as Config, { instanceId });
 const main = pipeline.watch(offer);

@@ -64,6 +64,9 @@ export class AgentThread {
       execArgv: yarnPnp(),
       env: { ...env, NODE_OPTIONS: '' },
       stdin: false,
+      // Piped into the host's own streams they would touch these, which makes them non-blocking for all who share them.
+      stdout: true,
+      stderr: true,
       // A small young generation: the agent's garbage must not weigh on the host's memory.
       resourceLimits: { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: maxHeapMb },
       trackUnmanagedFds: false,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { mock, test } from 'node:test';
-import { createGuard, warnOnStderr } from '../../src/agent/guard.ts';
+import { createGuard } from '../../src/agent/guard.ts';
 import { inStateFolder } from '../../src/agent/state-files.ts';
+import { warnOnStderr } from '../../src/model/stderr.ts';
 import { countOf, metricValue, newRegistry } from './parts.ts';
 
 function setup() {

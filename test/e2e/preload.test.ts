@@ -252,6 +252,21 @@ describe('where Taskwarden cannot start the program runs without it', { concurre
   });
 });
 
+test('standard output stays as it is: a program that writes by descriptor waits for a slow reader', () => {
+  const program = `setTimeout(() => {
+    const line = 'x'.repeat(1023) + '\\n';
+    for (let i = 0; i < 300; i++) require('fs').writeSync(1, line);
+  }, 300)`;
+  for (const preload of ['', `--import ${pathToFileURL(REGISTER)}`]) {
+    const { status, stdout, stderr } = spawnSync(
+      'bash',
+      ['-c', `set -o pipefail; '${process.execPath}' ${preload} -e "$PROGRAM" | { sleep 1; wc -c; }`],
+      { encoding: 'utf8', env: { ...process.env, PROGRAM: program } },
+    );
+    assert.deepEqual([status, Number(stdout), stderr], [0, 300 * 1024, '']);
+  }
+});
+
 test('where the address space has no room for a thread the program runs without, for V8 would end it', () => {
   const [node, preload] = [process.execPath, pathToFileURL(REGISTER).href];
   const run = (kib: number) =>
