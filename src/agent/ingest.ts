@@ -130,6 +130,15 @@ export class Ingest {
     }
   }
 
+  /** What runs in flight have used by now another agent has counted, before this one. */
+  takeOver(runs: readonly ActiveRun[]): void {
+    for (const run of runs) {
+      const { thread, generation, cpuMs, requests, bytesIn, bytesOut } = run;
+      const used = { thread, generation, cpuMs, requests, bytesIn, bytesOut };
+      this.#of(run.task).counted.set(placeOf(run), used);
+    }
+  }
+
   /** A thread has ended: its runs in flight have used what is counted, and no more. */
   ended(thread: number): void {
     for (const { counted } of this.#series.values())

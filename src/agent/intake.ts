@@ -58,7 +58,8 @@ export class Intake {
   /** The first is the main thread. */
   watch(offer: Offer): Inbox {
     const { config, registry, blocks } = this.#options;
-    const { inbox } = this.#sources.add(offer);
+    const { inbox, isSuccessor } = this.#sources.add(offer);
+    if (isSuccessor) this.#ingest.takeOver(inbox.active());
     this.#memory ??= new Memory(inbox, registry, this.#ingest, config.memory);
     this.#metering ??= new Metering(inbox, { registry, main: blocks.main });
     return inbox;

@@ -1,7 +1,13 @@
-import type { Labels } from '../model/labels.ts';
+import { type Labels, labelsKey } from '../model/labels.ts';
 import type { MetricName } from '../model/metrics.ts';
 import { prometheusLabel, prometheusName } from '../model/prometheus-name.ts';
-import type { HistogramPoint, NumberPoint, Registry } from '../store/registry.ts';
+import {
+  type HistogramPoint,
+  isOverflow,
+  type Metric,
+  type NumberPoint,
+  type Registry,
+} from '../store/registry.ts';
 import type { SeriesStore } from '../store/series-store.ts';
 
 const RETRY_ROUNDS = 12;
@@ -11,17 +17,24 @@ interface Scraped {
   ids: number[];
   /** Round in which the point was there last. */
   seen: number;
+  /** Name of the series in the store. */
+  readonly name: string;
+  /** Whether it counts from 0 on, and since when is known. */
+  readonly isCount: boolean;
 }
 
 /**
  * Copies the present value of every metric into the store under its Prometheus name, as a Prometheus behind a collector
- * would see it: histograms as cumulative `_bucket` series with `_sum` and `_count`, `job` and `instance` attached.
+ * would see it: histograms as cumulative `_bucket` series with `_sum` and `_count`, `job` and `instance` attached. What counts from 0
+ * on and is new has been 0 at the tick before, so that what it has by its first sample is an increase.
  */
 export class Scraper {
   readonly #registry: Registry;
   readonly #store: SeriesStore;
   readonly #target: Labels;
   readonly #points = new Map<NumberPoint | HistogramPoint, Scraped>();
+  /** Counts that have ended, by {@link seriesKey}: what counts on under their names does not begin at 0. */
+  readonly #ended = new Set<string>();
   #round = 0;
 
   /** @param target `job` and `instance` */
@@ -34,44 +47,54 @@ export class Scraper {
   /** @param only metrics that are copied; all if left out */
   scrape(t: number, only?: readonly MetricName[]): void {
     this.#round++;
+    // What is counted before the first tick has been 0 when the registry was made.
+    if (this.#store.lastTick === undefined) this.#store.tick(Math.min(this.#registry.startTime, t - 1));
     if (!this.#store.tick(t)) return;
     for (const metric of this.#registry.metrics()) {
       if (only !== undefined && !only.includes(metric.name)) continue;
       const { kind, unit, buckets = [] } = metric.definition;
       const name = prometheusName(metric.name, unit, kind);
+      const isCount = countsFromZero(metric);
       for (const point of metric.points.values()) {
         // Unknown is not a value: the series ends, as for a reader of OTLP.
         if ('value' in point && Number.isNaN(point.value)) continue;
-        const scraped = this.#scraped(point, name, buckets);
+        const scraped = this.#points.get(point) ?? this.#begin(point, name, isCount, buckets);
         scraped.seen = this.#round;
         const values = 'counts' in point ? histogramValues(point) : [point.value];
         let refused = false;
         for (const [at, id] of scraped.ids.entries()) if (!this.#store.set(id, values[at]!)) refused = true;
         // Ids of series that the store has let go, or had no room for, are asked for again, but not at every turn.
-        if (refused && this.#round % RETRY_ROUNDS === 0) this.#points.delete(point);
+        if (refused && this.#round % RETRY_ROUNDS === 0) scraped.ids = this.#idsOf(point, name, buckets);
       }
     }
     if (only === undefined) this.#endVanished();
   }
 
-  #scraped(point: NumberPoint | HistogramPoint, name: string, buckets: readonly number[]): Scraped {
-    let scraped = this.#points.get(point);
-    if (scraped !== undefined) return scraped;
+  #begin(
+    point: NumberPoint | HistogramPoint,
+    name: string,
+    isCount: boolean,
+    buckets: readonly number[],
+  ): Scraped {
+    const ids = this.#idsOf(point, name, buckets);
+    if (isCount && !isOverflow(point) && !this.#ended.has(seriesKey(point, name)))
+      for (const id of ids) this.#store.beginAtZero(id);
+    const scraped = { ids, seen: this.#round, name, isCount };
+    this.#points.set(point, scraped);
+    return scraped;
+  }
+
+  #idsOf(point: NumberPoint | HistogramPoint, name: string, buckets: readonly number[]): number[] {
     const labels = this.#labels(point.attributes);
     const id = (suffix: string, extra: Labels = {}): number =>
       this.#store.series({ ...labels, ...extra, __name__: name + suffix });
-    const ids =
-      'counts' in point
-        ? [
-            ...buckets.map((bound) => id('_bucket', { le: String(bound) })),
-            id('_bucket', { le: '+Inf' }),
-            id('_sum'),
-            id('_count'),
-          ]
-        : [id('')];
-    scraped = { ids, seen: this.#round };
-    this.#points.set(point, scraped);
-    return scraped;
+    if (!('counts' in point)) return [id('')];
+    return [
+      ...buckets.map((bound) => id('_bucket', { le: String(bound) })),
+      id('_bucket', { le: '+Inf' }),
+      id('_sum'),
+      id('_count'),
+    ];
   }
 
   #endVanished(): void {
@@ -79,6 +102,7 @@ export class Scraper {
     for (const [point, scraped] of this.#points) {
       if (scraped.seen === this.#round) continue;
       vanished.push(scraped);
+      if (scraped.isCount) this.#ended.add(seriesKey(point, scraped.name));
       this.#points.delete(point);
     }
     if (vanished.length === 0) return;
@@ -92,6 +116,16 @@ export class Scraper {
     for (const [attribute, value] of Object.entries(attributes)) labels[prometheusLabel(attribute)] = value;
     return labels;
   }
+}
+
+/** Whether a metric's series have been 0 when they began: what others have counted before has not. */
+function countsFromZero({ definition }: Metric): boolean {
+  const { kind, startUnknown = false } = definition;
+  return (kind === 'counter' || kind === 'histogram') && !startUnknown;
+}
+
+function seriesKey({ attributes }: NumberPoint | HistogramPoint, name: string): string {
+  return `${name}\u0001${labelsKey(attributes)}`;
 }
 
 /** Cumulative buckets, sum and count, in the order of the series' ids. */

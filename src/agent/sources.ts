@@ -11,6 +11,8 @@ export interface Source {
   inbox: Inbox;
   vitals: Vitals;
   watchdog: Watchdog;
+  /** Whether another agent may have read the thread before this one. */
+  readonly isSuccessor: boolean;
 }
 
 /** As of one thread, but where it matters which. */
@@ -45,7 +47,7 @@ export class Sources {
     const main = this.#all[0]?.inbox ?? inbox;
     const isSuccessor = Atomics.load(main.shared.i32, I32.agentRestarts) > 0;
     const vitals = new Vitals(inbox, this.#registry, main === inbox, isSuccessor);
-    const source = { inbox, vitals, watchdog: this.#watch(inbox) };
+    const source = { inbox, vitals, watchdog: this.#watch(inbox), isSuccessor };
     this.#all.push(source);
     if (told !== undefined) this.#takeOver(inbox, told);
     return source;

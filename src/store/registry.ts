@@ -129,6 +129,11 @@ export class Registry {
   }
 }
 
+/** Whether a point is the one that has everything over the cap. */
+export function isOverflow({ attributes }: NumberPoint | HistogramPoint): boolean {
+  return attributes === OVERFLOW;
+}
+
 /** Counts one observation; `bounds` are the metric's `buckets`, upper bounds inclusive. */
 export function observe(point: HistogramPoint, bounds: readonly number[], value: number): void {
   let bucket = 0;

@@ -134,6 +134,17 @@ export class SeriesStore implements Queryable {
     return true;
   }
 
+  /**
+   * Says that a series without samples was 0 at the tick before the present one, where there is one: of a counter that began after
+   * it, `rate` and `increase` then see the first sample as an increase.
+   */
+  beginAtZero(id: number): void {
+    const column = this.#byId.get(id);
+    if (column === undefined || this.#row < 1 || column.first >= 0) return;
+    column.set(this.#row - 1, 0);
+    this.#index.wrote(column);
+  }
+
   /** Says that a series ends with the present tick: instant selectors find it no more, from now on. */
   markStale(id: number): void {
     const column = this.#byId.get(id);

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Alerting, type AlertingOptions } from '../../src/agent/alerting.ts';
 import { createGuard } from '../../src/agent/guard.ts';
+import { Ingest } from '../../src/agent/ingest.ts';
+import { openRuleSources } from '../../src/agent/rule-sources.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { AlertTransition } from '../../src/model/alert.ts';
 import { TaskwardenError } from '../../src/model/errors.ts';
 import { loadRuleFiles } from '../../src/rules/load.ts';
 import { folderWith } from '../fixtures/faults/program.ts';
-import { metricValue, newRegistry } from './parts.ts';
+import { metricValue, newRegistry, REPORT, record } from './parts.ts';
 
 const T0 = 1_700_000_000_000;
 const folder = folderWith({
@@ -191,4 +193,51 @@ test('a rule file that cannot be used is the error of the user who named it', ()
     (error) => error instanceof TaskwardenError && error.code === 'TASKWARDEN_FILE',
   );
   assert.doesNotThrow(() => setup('missing-*.yaml'));
+});
+
+/** The shipped rules over what the runs of a worker count. */
+async function shipped() {
+  const config = loadConfig({ env: {}, cwd: folder.path });
+  let elapsed = 0;
+  const side = setup('', { config, sources: await openRuleSources(config), elapsed: () => elapsed });
+  const ingest = new Ingest(side.registry);
+  const runs = (n: number, over: Parameters<typeof record>[0]): void => {
+    for (let i = 0; i < n; i++) ingest.run(record(over));
+  };
+  const steps = (from: number, to: number): void => {
+    for (let t = from; t <= to; t += 5000) {
+      elapsed = t;
+      side.alerting.tick(t, 'step');
+    }
+  };
+  const fired = () =>
+    side.transitions
+      .filter(({ state }) => state === 'firing')
+      .map(({ name, labels }) => `${name} ${labels.task_name}`);
+  return { ...side, runs, steps, fired };
+}
+
+test('what a worker does before the first step counts for the shipped rules', async () => {
+  const { runs, steps, fired } = await shipped();
+  runs(2000, { failed: true, durationMs: 1, cpuMs: 0, requests: 0 });
+  steps(T0 + 500, T0 + 40_500);
+  assert.deepEqual(fired(), ['TaskFailing send']);
+});
+
+test('what a new task does within a step counts for the shipped rules', async () => {
+  const { runs, steps, fired } = await shipped();
+  runs(3, {});
+  steps(T0, T0 + 300_000);
+  runs(50, { task: REPORT, failed: true, cpuMs: 0, payloadBytes: 3_000_000 });
+  steps(T0 + 305_000, T0 + 340_000);
+  assert.deepEqual(fired().sort(), [`TaskFailing ${REPORT.task}`, `TaskPayloadOversized ${REPORT.task}`]);
+});
+
+test('a new task whose first runs are in order is no alert', async () => {
+  const { runs, steps, fired } = await shipped();
+  steps(T0, T0 + 10_000);
+  runs(500, { durationMs: 1, cpuMs: 1, blockMs: 1 });
+  runs(5, { failed: true });
+  steps(T0 + 15_000, T0 + 700_000);
+  assert.deepEqual(fired(), []);
 });

@@ -89,6 +89,19 @@ test('what a run in flight has used counts at once, and not again when it ends',
   assert.equal(of('task.network.io', { 'network.io.direction': 'transmit' }), 40);
 });
 
+test('what a run in flight has used before this agent was there does not count', () => {
+  const { ingest, of } = setup();
+  const exact = { 'task.cpu.quality': 'exact' };
+  ingest.takeOver([inFlight({ cpuMs: 60_000, requests: 500, bytesIn: 1000 })]);
+  ingest.active([inFlight({ cpuMs: 61_000, requests: 501, bytesIn: 1000 })]);
+  assert.equal(of('task.cpu.time', exact), 1);
+  assert.equal(of('task.network.requests'), 1);
+  ingest.run(record({ cpuMs: 62_000, requests: 501, bytesIn: 1010 }));
+  assert.equal(of('task.cpu.time', exact), 2);
+  assert.equal(of('task.network.requests'), 1);
+  assert.equal(of('task.network.io', { 'network.io.direction': 'receive' }), 10);
+});
+
 test('the successor in a slot is another run', () => {
   const { ingest, of } = setup();
   ingest.active([inFlight({ generation: 5, requests: 5 })]);

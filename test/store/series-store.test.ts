@@ -323,3 +323,36 @@ test('samples of labels that were seen before find their series, also when it wa
   store.append(20, [{ labels, value: 5 }]);
   assert.deepEqual(all(store, 'a'), [[20, 5]]);
 });
+
+test('a series that begins at 0 has a sample of the tick before, if it has no other', () => {
+  const store = storeOf();
+  const begin = (label: Labels): number => {
+    const id = store.series(label);
+    store.beginAtZero(id);
+    return id;
+  };
+  store.tick(10);
+  store.set(begin(named('first')), 5);
+  store.tick(20);
+  store.set(begin(named('first')), 6);
+  store.set(begin(named('second')), 7);
+  store.tick(30);
+  store.set(begin(named('second')), 8);
+  assert.deepEqual(all(store, 'first'), [
+    [10, 5],
+    [20, 6],
+  ]);
+  assert.deepEqual(all(store, 'second'), [
+    [10, 0],
+    [20, 7],
+    [30, 8],
+  ]);
+  const [view] = store.select(byName('second'), -Infinity, Infinity);
+  assert.equal(view?.presence, undefined, 'without a gap');
+  assert.ok(view!.lastFall! < 1, 'and it rises');
+  store.tick(25);
+  store.beginAtZero(store.series(named('refused')));
+  store.beginAtZero(-1);
+  assert.deepEqual(all(store, 'refused'), []);
+  assert.equal(store.droppedSamples, 0);
+});

@@ -26,7 +26,8 @@ export const TASK_METRICS = {
     unit: '{message}',
     source: 'semconv',
     attributes: [...TASK, 'messaging.operation.name'],
-    description: 'Jobs delivered to a handler, each attempt once.',
+    description:
+      'Jobs delivered to a handler, each attempt once; counted when the run ends. Those in flight are in task.active.',
     quality: 'Exact.',
   },
   'task.runs': {
