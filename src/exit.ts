@@ -12,7 +12,11 @@ export interface ProcessEnd {
   readonly code: number;
 }
 
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
 export interface AtExit {
+  /** Replaces a method of an object until the function that it gives back is called; throws where it cannot. */
+  readonly replace: (target: object, name: string, wrap: (original: Method) => Method) => () => void;
   readonly flush: (end: ProcessEnd) => void;
   /** The host listens to SIGHUP, so that it ends nothing of itself: by custom configuration is to be read again. */
   readonly hangUp?: () => void;
@@ -22,9 +26,10 @@ export interface AtExit {
 
 /**
  * Calls `flush` once when the process ends: at its natural end, at `process.exit`, after an uncaught exception, and at a
- * signal that nobody else listens to, whose own effect then follows. Returns what takes this back.
+ * signal that nobody else listens to, whose own effect then follows: at once where the program sends it to itself, as without a
+ * listener. Returns what takes this back.
  */
-export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
+export function flushAtExit({ replace, flush, hangUp, stopping }: AtExit): () => void {
   let flushed = false;
   let thrown = false;
   const once = (end: ProcessEnd): void => {
@@ -32,7 +37,14 @@ export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
     flushed = true;
     flush(end);
   };
-  const onExit = (code: number): void => once({ kind: thrown && code !== 0 ? 'exception' : 'exit', code });
+  const forgetSignals = (): void => {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
+  const onExit = (code: number): void => {
+    once({ kind: thrown && code !== 0 ? 'exception' : 'exit', code });
+    // The loop turns no more: a signal from now on would be heard by nobody.
+    forgetSignals();
+  };
   const onException = (): void => {
     // With a listener the host decides what comes of it.
     thrown = process.listenerCount('uncaughtException') === 0;
@@ -51,6 +63,15 @@ export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
     process.off(signal, onSignal);
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
+  /** The loop may never turn again after it, for the listener to be called. */
+  const toSelf = (signal: unknown): void => {
+    const name = SIGNALS.find((each) => each === signal || constants.signals[each] === signal);
+    if (name === undefined || process.pid === FIRST_PID) return;
+    if (process.listenerCount(name) !== 1 || process.listeners(name)[0] !== onSignal) return;
+    once({ kind: 'signal', code: constants.signals[name] });
+    process.off(name, onSignal);
+  };
+  const undoKill = replaceKill(replace, toSelf);
   process.on('exit', onExit);
   process.on('uncaughtExceptionMonitor', onException);
   // First in the row, so that a listener that the host has set for one signal alone is still there to be counted.
@@ -58,8 +79,24 @@ export function flushAtExit({ flush, hangUp, stopping }: AtExit): () => void {
   return () => {
     process.off('exit', onExit);
     process.off('uncaughtExceptionMonitor', onException);
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    forgetSignals();
+    undoKill();
   };
+}
+
+/** Has `toSelf` called before the program sends a signal to itself. */
+function replaceKill(replace: AtExit['replace'], toSelf: (signal: unknown) => void): () => void {
+  try {
+    return replace(process, 'kill', (original) => {
+      return function (this: unknown, pid, signal = 'SIGTERM') {
+        if (pid === process.pid) toSelf(signal);
+        return original.call(this, pid, signal);
+      };
+    });
+  } catch {
+    // Frozen, or replaced by another copy of taskwarden, which does the same.
+    return () => {};
+  }
 }
 
 /**

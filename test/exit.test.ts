@@ -21,6 +21,19 @@ test('a signal that nobody listens to ends the process', () => {
   assert.deepEqual(ended('nobody'), { status: null, signal: 'SIGTERM', lines: ['flushed at signal'] });
 });
 
+test('a signal from outside does as well', () => {
+  assert.deepEqual(ended('from outside'), { status: null, signal: 'SIGTERM', lines: ['flushed at signal'] });
+});
+
+test('a signal that the program sends to itself, after which the loop does not turn', () => {
+  assert.deepEqual(ended('at exit'), { status: null, signal: 'SIGTERM', lines: ['flushed at exit'] });
+  assert.deepEqual(ended('before the exit'), {
+    status: null,
+    signal: 'SIGTERM',
+    lines: ['flushed at signal'],
+  });
+});
+
 test('a signal that the program only emits does not', () => {
   assert.deepEqual(ended('emitted'), { status: 0, signal: null, lines: ['flushed at exit'] });
 });

@@ -8,6 +8,7 @@ import type { AgentLink } from '../bridge/spawn.ts';
 import type { Config } from '../config/config.ts';
 import { flushAtExit } from '../exit.ts';
 import { Modules } from '../instrument/load.ts';
+import { replaceMethod } from '../instrument/patch.ts';
 import { needThread } from '../model/action.ts';
 import type { Instrumented } from '../model/instrumented.ts';
 import { enforce } from '../tasks/enforcement.ts';
@@ -106,6 +107,7 @@ function begin(options: MainSideOptions, begun: (() => void)[]): Begun {
     agent.close();
   };
   const forgetExit = flushAtExit({
+    replace: replaceMethod,
     flush: ({ kind, code }) => end(END[kind], code),
     hangUp: () => {
       if (config.rulesReload) agent.reload();
