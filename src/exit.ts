@@ -72,6 +72,9 @@ export function flushAtExit({ replace, flush, hangUp, stopping }: AtExit): () =>
     process.off(name, onSignal);
   };
   const undoKill = replaceKill(replace, toSelf);
+  // Node.js warns of a leak from eleven listeners on: as many as without ours are the host's.
+  const most = process.getMaxListeners();
+  if (most > 0) process.setMaxListeners(most + 1);
   process.on('exit', onExit);
   process.on('uncaughtExceptionMonitor', onException);
   // First in the row, so that a listener that the host has set for one signal alone is still there to be counted.
@@ -81,6 +84,7 @@ export function flushAtExit({ replace, flush, hangUp, stopping }: AtExit): () =>
     process.off('uncaughtExceptionMonitor', onException);
     forgetSignals();
     undoKill();
+    if (most > 0 && process.getMaxListeners() === most + 1) process.setMaxListeners(most);
   };
 }
 

@@ -1,13 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { threadMs } from '../model/clock.ts';
-import * as native from '../model/native.ts';
+import { clearTimeout, setTimeout, threadCpuUsage } from '../model/native.ts';
 import { writeHeapFigures } from './heap-figures.ts';
 import { beatPause } from './pace.ts';
 import { F64, I32, lateBucket, type Shared } from './protocol.ts';
 
 /** How often the slower figures (heap, loop utilization) are refreshed, ms. */
 const REFRESH_MS = 1000;
+
+const TIMERS = { setTimeout, clearTimeout };
 
 export interface HeartbeatOptions {
   readonly shared: Shared;
@@ -21,7 +23,7 @@ export interface HeartbeatOptions {
   readonly onRefresh: () => void;
   readonly onError: (part: string, error: unknown) => void;
   /** Default: those of Node.js. */
-  readonly timers?: Pick<typeof native, 'setTimeout' | 'clearTimeout'>;
+  readonly timers?: typeof TIMERS;
 }
 
 export interface Heartbeat {
@@ -35,7 +37,7 @@ export interface Heartbeat {
  * by its silence. How late the timer comes is the delay of the event loop. While no run is in flight it comes more rarely.
  */
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const { shared, intervalMs, timers = native } = options;
+  const { shared, intervalMs, timers = TIMERS } = options;
   const { i32, f64 } = shared;
   // A timer keeps the context that it is set in: that of whoever has begun the first run after a pause is none of its business.
   const outside = AsyncLocalStorage.snapshot();
@@ -94,7 +96,7 @@ function refresh(shared: Shared): void {
   const { f64 } = shared;
   const { active, idle } = performance.eventLoopUtilization();
   f64[F64.activeMs] = active;
-  const usage = native.threadCpuUsage?.();
+  const usage = threadCpuUsage?.();
   f64[F64.threadCpuMs] = usage === undefined ? Number.NaN : (usage.user + usage.system) / 1000;
   f64[F64.idleMs] = idle;
 }

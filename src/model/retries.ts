@@ -61,10 +61,17 @@ export class Retries {
     this.#failures = 0;
   }
 
-  /** An attempt failed, and is to be made again. @param askedMs the pause that the other side asks for, 0 for none */
-  failed(askedMs: number): void {
+  /**
+   * An attempt failed, and is to be made again.
+   *
+   * @param error where nobody listens, an end is not held up for another attempt
+   * @param askedMs the pause that the other side asks for, 0 for none
+   */
+  failed(error: Error, askedMs = 0): void {
     const { firstRetryMs, maxRetryMs, maxAskedMs, resume } = this.#options;
-    const isFlushing = this.#flushFailures !== undefined && ++this.#flushFailures < FLUSH_ATTEMPTS;
+    const attempts = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? FLUSH_ATTEMPTS : 1;
+    if (this.#flushFailures !== undefined) this.#flushFailures += attempts;
+    const isFlushing = this.#flushFailures !== undefined && this.#flushFailures < FLUSH_ATTEMPTS;
     const grown = Math.min(firstRetryMs * 2 ** this.#failures++, maxRetryMs);
     const jittered = grown * (0.5 + Math.random() / 2);
     this.endPause();
@@ -88,7 +95,7 @@ export class Retries {
     this.#wasAsked = false;
   }
 
-  /** Fulfils when all that waits is sent or has failed twice, after `timeoutMs` at the latest. */
+  /** Fulfils when all that waits is sent or has failed twice, once where nobody listens, after `timeoutMs` at the latest. */
   async flush(timeoutMs: number): Promise<void> {
     this.#flushFailures = 0;
     this.endPause();

@@ -127,6 +127,6 @@ export class Sender {
       return;
     }
     this.#options.source.giveBack(batch);
-    this.#retries.failed(result.retryAfterMs ?? 0);
+    this.#retries.failed(result.error, result.retryAfterMs);
   }
 }

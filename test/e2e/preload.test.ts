@@ -252,6 +252,14 @@ describe('where Taskwarden cannot start the program runs without it', { concurre
   });
 });
 
+test('ten listeners of the host are no leak', () => {
+  const program = `for (const event of ['exit', 'SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtExceptionMonitor', 'worker'])
+    for (let i = 0; i < 10; i++) process.on(event, () => {});`;
+  const args = ['--import', pathToFileURL(REGISTER).href, '-e', program];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [0, '']);
+});
+
 test('standard output stays as it is: a program that writes by descriptor waits for a slow reader', () => {
   const program = `setTimeout(() => {
     const line = 'x'.repeat(1023) + '\\n';
@@ -264,6 +272,18 @@ test('standard output stays as it is: a program that writes by descriptor waits 
       { encoding: 'utf8', env: { ...process.env, PROGRAM: program } },
     );
     assert.deepEqual([status, Number(stdout), stderr], [0, 300 * 1024, '']);
+  }
+});
+
+test('what an older library has done to Object.prototype does not keep the program from running', () => {
+  const before = 'data:text/javascript,Object.prototype.added = "by a library"';
+  for (const preload of [
+    ['--import', pathToFileURL(REGISTER).href],
+    ['--require', REGISTER.replace(/js$/, 'cjs')],
+  ]) {
+    const args = ['--import', before, ...preload, '-e', 'setTimeout(() => console.log("hello"), 100)'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    assert.deepEqual([status, stdout, stderr], [0, 'hello\n', '']);
   }
 });
 
