@@ -8,6 +8,8 @@ import { endOf, NotableRuns, type PastRun, type Subject } from './notable-runs.t
 /** Runs named in one alert: in flight, or of both kinds where the latest do; and finished ones beside them that the alert is about. */
 const MAX_RUNS = 10;
 const MAX_CHOSEN = 5;
+/** What no run in flight can be known to be. */
+const OF_THE_PAST: ReadonlySet<Subject> = new Set(['failed', 'duplicate']);
 /** Where a task has failed with more types of errors than are told apart. */
 const OTHER_ERRORS = '_OTHER';
 
@@ -64,7 +66,13 @@ export class Evidence {
       return thread === MAIN_THREAD ? { ...reference, place: { slot, generation } } : reference;
     });
     const room = subject === 'latest' ? MAX_RUNS - inFlight.length : MAX_CHOSEN;
-    return [...inFlight, ...finished.slice(0, room).map((run) => referenceOf(run, run.durationMs, false))];
+    return [
+      ...inFlight,
+      ...finished.slice(0, room).map((run) => {
+        const reference = referenceOf(run, run.durationMs, false);
+        return OF_THE_PAST.has(subject) ? { ...reference, isMeant: true } : reference;
+      }),
+    ];
   }
 
   #chosen(matches: (task: TaskKey) => boolean, subject: Subject, labels: Labels): PastRun[] {

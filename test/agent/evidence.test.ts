@@ -191,6 +191,14 @@ test('runs in flight come first and take no place from those that an alert is ab
   );
 });
 
+test('failed runs are told from those in flight, which are not meant', () => {
+  const evidence = new Evidence(() => [inFlight({ jobId: 'f' })]);
+  evidence.finished(record({ failed: true }));
+  const meant = (about: Subject) => evidence.runsFor(OF_MAIL, about).map(({ isMeant }) => isMeant);
+  assert.deepEqual(meant('failed'), [undefined, true]);
+  for (const about of ['cpu', 'latest'] as const) assert.ok(!meant(about).includes(true), about);
+});
+
 test('labels that several tasks have: the runs of all that the alert is about, newest first', () => {
   const other = { framework: 'test', queue: 'post', task: 'send' };
   const runs = [failure('Error'), { ...failure('Error'), task: other }, {}, { task: other }];
