@@ -15,11 +15,13 @@ import type { Registry } from '../store/registry.ts';
 import { SeriesStore } from '../store/series-store.ts';
 import { blockMarks, type Threshold } from './blocks/marks.ts';
 import type { Guard } from './guard.ts';
+import type { Subject } from './notable-runs.ts';
 import { Concerned, isUrgent, type Occasion, URGENT, type UrgentOccasion } from './occasions.ts';
 import { RuleFiles } from './rule-files.ts';
 import type { RuleSources } from './rule-sources.ts';
 import type { RuleState } from './rule-state.ts';
 import { Scraper } from './scrape.ts';
+import { Subjects } from './subjects.ts';
 
 export interface AlertingOptions {
   readonly config: Config;
@@ -27,7 +29,7 @@ export interface AlertingOptions {
   readonly resource: ResourceAttributes;
   readonly sources: RuleSources;
   readonly guard: Guard;
-  readonly runsFor: (labels: Labels) => RunReference[];
+  readonly runsFor: (labels: Labels, about: Subject) => RunReference[];
   /** Called for every change of an alert's state. */
   readonly onAlert: (transition: AlertTransition) => void;
   /** Where alerts outlive the process; without one they do not. */
@@ -60,6 +62,7 @@ export class Alerting {
   readonly #threshold: Threshold;
   #blockMarks: readonly number[];
   #concerned: Readonly<Record<UrgentOccasion, Concerned>>;
+  #subjects: Subjects;
   #dropped = 0;
   #isSlow = false;
 
@@ -89,6 +92,7 @@ export class Alerting {
     const groups = this.#files.read();
     this.#blockMarks = blockMarks(groups, this.#threshold);
     this.#concerned = concernedBy(groups);
+    this.#subjects = new Subjects(groups);
     this.#rules = createRuleManager({
       groups,
       compile,
@@ -97,7 +101,7 @@ export class Alerting {
       query: (expression, t) => this.#query(expression as Expression, t),
       append: (t, samples) => this.#store.append(t, samples),
       stale: (_t, labels) => this.#store.markStale(this.#store.series(labels)),
-      runsFor: options.runsFor,
+      runsFor: (labels, rule) => options.runsFor(labels, this.#subjects.of(rule)),
       notify: options.onAlert,
       elapsed,
       budgetMs: config.rulesBudget,
@@ -142,6 +146,7 @@ export class Alerting {
     this.#guard('rules reload', () => {
       const groups = this.#files.readAgain();
       if (groups === undefined) return;
+      this.#subjects = new Subjects(groups);
       this.#rules.reload(groups);
       this.#blockMarks = blockMarks(groups, this.#threshold);
       this.#concerned = concernedBy(groups);

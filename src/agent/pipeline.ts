@@ -174,9 +174,9 @@ export class Pipeline {
       resource: this.#resource,
       sources: await openRuleSources(this.#config),
       guard: this.#guard,
-      runsFor: (labels) =>
+      runsFor: (labels, about) =>
         this.#aftermath?.runsFor(labels) ?? [
-          ...this.#intake.evidence.runsFor(labels),
+          ...this.#intake.evidence.runsFor(labels, about),
           ...this.#queues.runsFor(labels),
         ],
       onAlert: (transition) => this.#alert(transition),

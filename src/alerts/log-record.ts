@@ -35,7 +35,8 @@ const CONTEXT_LABELS = {
 export function alertLogRecord(transition: AlertTransition): LogData {
   const [severityNumber, severityText] = severity(transition);
   const { annotations, name, runs, state } = transition;
-  const traced = runs.find((run) => run.traceId !== '' && run.spanId !== '');
+  const withTrace = runs.filter((run) => run.traceId !== '' && run.spanId !== '');
+  const traced = withTrace.find(({ isMeant }) => isMeant) ?? withTrace[0];
   return {
     timeMs: transition.at,
     observedTimeMs: transition.at,

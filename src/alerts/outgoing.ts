@@ -28,8 +28,9 @@ export interface OutgoingOptions {
 
 /** Longer texts are cut, so that an annotation cannot make a request too large to be taken. */
 const MAX_TEXT = 4096;
-/** Runs that the annotation names. */
+/** Runs that the annotation names, and those of them that have ended, if there are as many: the alert may be about these. */
 const MAX_RUNS = 5;
+const MIN_ENDED = 2;
 
 /** The annotation that names the runs concerned: jobs and traces are no labels, which must be few. */
 const RUNS_ANNOTATION = 'taskwarden_runs';
@@ -69,7 +70,9 @@ function findingTexts({ block, evidence = [] }: AlertFindings = {}): Labels {
 }
 
 function runsText(runs: readonly RunReference[]): string {
-  const texts = runs.slice(0, MAX_RUNS).map((run) => {
+  const ended = runs.filter(({ active }) => !active);
+  const inFlight = runs.filter(({ active }) => active).slice(0, MAX_RUNS - Math.min(MIN_ENDED, ended.length));
+  const texts = [...inFlight, ...ended].slice(0, MAX_RUNS).map((run) => {
     const state = run.active ? 'running for' : 'ran';
     const trace = run.traceId === '' ? '' : `, trace ${run.traceId}`;
     return `job ${run.jobId} of ${run.queue} (${run.task}, attempt ${run.attempt}, ${state} ${(run.ageMs / 1000).toFixed(1)} s${trace})`;

@@ -29,7 +29,7 @@ const TEXTS: Readonly<Record<string, string>> = {
     'Where the blocked thread was, with asynchronous callers, in the sources where there are source maps; at most 64 frames and 16 KiB. It may come with the end of the alert only, when native code has returned.',
   'taskwarden.evidence': 'Array: files that were written about it: see [evidence.md](evidence.md).',
   [`${RUN}.count`]:
-    'How many runs are concerned. The arrays below name at most 20 of them, those in flight first.',
+    'How many runs are concerned. The arrays below name at most 20 of them, those in flight first, then those that ended and that the alert is about: see [rules.md](rules.md#which-runs-an-alert-names).',
   [`${RUN}.messaging.system`]: 'Array: queue library of each run.',
   [`${RUN}.messaging.destination.name`]: 'Array: queue.',
   [`${RUN}.messaging.message.id`]: 'Array: id of the job.',

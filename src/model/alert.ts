@@ -16,6 +16,8 @@ export interface RunReference {
   ageMs: number;
   /** True while the handler had not returned at the moment of the alert. */
   active: boolean;
+  /** True for one of the kind that the alert is about, such as failed ones: runs in flight are beside it then. */
+  isMeant?: boolean | undefined;
   /** Where it is in the table of the main thread; absent where it has ended, or runs in another thread. */
   place?: RunPlace | undefined;
   /** Where a watcher of queues has found it; absent for a run of this process. */

@@ -15,8 +15,8 @@ export interface RulePorts {
   readonly stale: (t: number, labels: Labels) => void;
   readonly changed: (change: Change, t: number) => void;
   readonly onError: (error: unknown, where: RuleFailure) => void;
-  /** Runs that an alert with these labels concerns, active ones first. */
-  readonly runsFor: (labels: Labels) => readonly RunReference[];
+  /** Runs that an alert of the rule with these labels concerns, active ones first. */
+  readonly runsFor: (labels: Labels, rule: Rule) => readonly RunReference[];
   /** A clock that is never set, ms, for how long evaluations take; without one they take no time. */
   readonly elapsed?: () => number;
 }
@@ -203,7 +203,7 @@ export class GroupRunner {
   #changed(state: RuleState, change: Change, t: number): void {
     const { alert } = change;
     try {
-      if (alert.state !== 'resolved') alert.runs = this.#ports.runsFor(alert.labels);
+      if (alert.state !== 'resolved') alert.runs = this.#ports.runsFor(alert.labels, state.rule);
     } catch (error) {
       this.#failed(error, state, 'runs');
     }

@@ -63,6 +63,13 @@ test('severity follows the label while it fires', () => {
   for (const state of ['pending', 'resolved'] as const) assert.equal(severity(state, 'critical'), '9 INFO');
 });
 
+test('the trace is that of a run that is meant, where those in flight are beside it', () => {
+  const failed = { ...RUN, active: false, isMeant: true, traceId: 'f'.repeat(32), spanId: 'f'.repeat(16) };
+  const untraced = { ...failed, traceId: '', spanId: '' };
+  assert.equal(alertLogRecord(transition({ runs: [RUN, untraced, failed] })).traceId, failed.traceId);
+  assert.equal(alertLogRecord(transition({ runs: [RUN, untraced] })).traceId, RUN.traceId);
+});
+
 test('the end of an alert says so', () => {
   const { body, attributes, traceId, spanId } = alertLogRecord(
     transition({ state: 'resolved', resolvedAt: AT }),

@@ -45,6 +45,23 @@ test('the runs concerned are an annotation, and long texts are cut', () => {
   );
 });
 
+test('runs in flight leave room for those that an alert about ended ones is about', () => {
+  const jobsOf = (active: number, ended: number): string[] => {
+    const runs = Array.from({ length: active + ended }, (_, n) => ({
+      ...RUN,
+      jobId: `${n}`,
+      active: n < active,
+    }));
+    return [...(sent({ runs }).annotations.taskwarden_runs ?? '').matchAll(/job (\d+)/g)].map(
+      ([, id]) => id!,
+    );
+  };
+  assert.deepEqual(jobsOf(10, 5), ['0', '1', '2', '10', '11']);
+  assert.deepEqual(jobsOf(10, 1), ['0', '1', '2', '3', '10']);
+  assert.deepEqual(jobsOf(10, 0), ['0', '1', '2', '3', '4']);
+  assert.deepEqual(jobsOf(2, 9), ['0', '1', '2', '3', '4']);
+});
+
 test('Alertmanager is told when a firing alert ends unless it is told again', () => {
   const now = AT + 30_000;
   const [firing] = parse(alertmanagerBody([sent()], now));

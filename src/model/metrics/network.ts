@@ -41,7 +41,7 @@ export const NETWORK_METRICS = {
     description:
       'Bytes between the runs of a task and a server; network.io.direction is transmit or receive. What task.network.io has, by server.',
     quality:
-      'As task.network.io: exact on connections that one run uses at a time; those that several use are in task.network.shared.io.',
+      'As task.network.io: exact on connections that one run uses at a time, up to the end of the run. All else is in task.network.shared.io.',
   },
   'task.network.shared.io': {
     kind: 'counter',
@@ -51,7 +51,7 @@ export const NETWORK_METRICS = {
     optional: OPTIONAL,
     description:
       "Bytes on connections that are no single run's: opened outside of runs, used by several, or kept after their run, as clients of Redis " +
-      'and pools of databases do. network.io.direction is transmit or receive.',
+      'and pools of databases do; and what requests carry after the end of their run. network.io.direction is transmit or receive.',
     quality:
       'Exact for the process and server, a second late; which task they are for is not known, and not guessed.',
   },

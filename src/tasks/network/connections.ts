@@ -21,7 +21,8 @@ const MAX_OPEN = 10_000;
 
 /**
  * Whose bytes a connection carries, by the counters of its socket. They are charged to the one run whose requests are on it; while there
- * are none, to the run that opened it, until that ends or another one writes to it. All else is `shared`: it is not split by guess.
+ * are none, to the run that opened it, until another one writes to it; in both cases until that run ends. All else is `shared`: it is not
+ * split by guess.
  */
 export class Connections {
   readonly #traffic: TrafficTable;
@@ -194,7 +195,12 @@ export class Connections {
     const { users } = connection;
     const first = users[0];
     const payer = first === undefined ? connection.creator : first.payer;
-    if (payer === undefined || (users.length > 1 && users.some((other) => other.payer !== payer))) {
+    // The record of a run that has ended is away already.
+    const isShared =
+      payer === undefined ||
+      payer.ended ||
+      (users.length > 1 && users.some((other) => other.payer !== payer));
+    if (isShared) {
       this.#traffic.addBytes(this.#traffic.of(SHARED, this.#serverOf(connection)), read, written);
       return;
     }
@@ -203,7 +209,6 @@ export class Connections {
       read,
       written,
     );
-    if (payer.ended) return;
     payer.bytesIn += read;
     payer.bytesOut += written;
   }

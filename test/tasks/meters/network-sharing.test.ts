@@ -89,6 +89,31 @@ test('a connection that outlives its run is shared from then on', async () => {
   assert.deepEqual([main.traffic('shared', port)!.bytesIn, main.traffic('shared', port)!.bytesOut], [20, 10]);
 });
 
+for (const [what, waits] of [
+  ['a body that is read after the end of its run', true],
+  ['a request that nobody waits for', false],
+] as const)
+  test(`${what}: bytes from then on are shared, and nothing is lost`, async () => {
+    const port = await servers.open('http');
+    let response: Promise<Response> | undefined;
+    const run = await main.run('one', async () => {
+      response = fetch(`http://127.0.0.1:${port}/body/500000`, { headers: { connection: 'close' } });
+      if (waits) await response;
+    });
+    assert.equal(run.requests, 1);
+    assert.ok(run.bytesIn < 400_000, String(run.bytesIn));
+    assert.equal(run.bytesIn > 0, waits);
+    await (await response!).arrayBuffer();
+    const counts = await servers.counts(port);
+    const [own, shared] = [main.traffic('one', port)!, main.traffic('shared', port)!];
+    assert.deepEqual([own.bytesIn, own.bytesOut], [run.bytesIn, run.bytesOut]);
+    assert.equal(own.success, 1);
+    assert.deepEqual(
+      [own.bytesIn! + shared.bytesIn!, own.bytesOut! + shared.bytesOut!],
+      [counts.sent, counts.received],
+    );
+  });
+
 test("an HTTP/2 session of several runs: its bytes are a run's while it alone has requests on it, requests are always", async () => {
   const port = await servers.open('h2c');
   const session = http2.connect(`http://127.0.0.1:${port}`);
