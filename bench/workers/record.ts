@@ -20,6 +20,7 @@ const record = (jobId: string, slot: number, generation: number): FinishedRun =>
   taskId,
   jobId,
   attempt: 1,
+  isRetry: false,
   failed: false,
   startEpochMs: 1_790_000_000_000,
   durationMs: 12.5,

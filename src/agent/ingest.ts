@@ -18,6 +18,7 @@ interface TaskSeries {
   consumed: NumberPoint;
   succeeded: NumberPoint;
   failed: NumberPoint;
+  retries: NumberPoint;
   duration: HistogramPoint;
   failures: Map<string, HistogramPoint>;
   waitFirst: HistogramPoint;
@@ -100,6 +101,7 @@ export class Ingest {
     const series = this.#of(run.task);
     series.consumed.value++;
     (run.failed ? series.failed : series.succeeded).value++;
+    if (run.isRetry) series.retries.value++;
     const duration = run.failed ? this.#failure(series, run) : series.duration;
     observe(duration, DURATION, run.durationMs / 1000);
     if (run.waitMs !== undefined) {
@@ -174,6 +176,7 @@ export class Ingest {
       consumed: registry.number('messaging.client.consumed.messages', process),
       succeeded: registry.number('task.runs', { ...attributes, 'task.outcome': 'success' }),
       failed: registry.number('task.runs', { ...attributes, 'task.outcome': 'failure' }),
+      retries: registry.number('task.retries', attributes),
       duration: registry.histogram('messaging.process.duration', process),
       failures: new Map(),
       waitFirst: this.#wait(attributes, false),

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 
 /** What a task that fails and is tried again has in the store, of which 96 are those of its six histograms. */
-const SERIES_OF_TASK = 115;
+const SERIES_OF_TASK = 116;
 /** Of one metric; those by server or kind of error have more, and need room that tasks of one kind leave. */
 const SERIES_OF_TASK_AND_METRIC = 10;
 /** OpenTelemetry's default for a metric. */

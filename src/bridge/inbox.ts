@@ -42,6 +42,8 @@ export interface RunRecord {
   taskId: number;
   jobId: string;
   attempt: number;
+  /** Whether the job is known to have failed before. */
+  isRetry: boolean;
   failed: boolean;
   startEpochMs: number;
   durationMs: number;
@@ -244,6 +246,7 @@ export class Inbox {
       taskId,
       jobId: bytes.toString('utf8', idAt, extraAt),
       attempt: i32[word + (RUN.attempt >> 2)]!,
+      isRetry: (flags & FLAG.retry) !== 0,
       failed: (flags & FLAG.failed) !== 0,
       startEpochMs: f64[double + (RUN.startEpochMs >> 3)]!,
       durationMs: f64[double + (RUN.durationMs >> 3)]!,

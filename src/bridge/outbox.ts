@@ -35,6 +35,8 @@ export interface FinishedRun {
   taskId: number;
   jobId: string;
   attempt: number;
+  /** Whether the job is known to have failed before. */
+  isRetry: boolean;
   failed: boolean;
   startEpochMs: number;
   durationMs: number;
@@ -221,7 +223,7 @@ export class Outbox {
     i32[word + (RUN.flags >> 2)] =
       (run.failed ? FLAG.failed : 0) |
       (run.exportSpan ? FLAG.exportSpan : 0) |
-      (run.attempt > 1 ? FLAG.retry : 0) |
+      (run.isRetry ? FLAG.retry : 0) |
       (run.cpuSampled ? FLAG.sampled : 0) |
       (CPU_QUALITIES.indexOf(run.cpuQuality) << FLAG.qualityShift);
     i32[word + (RUN.slot >> 2)] = run.slot;

@@ -286,7 +286,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   'store.max_series': {
     kind: integer(100, 1_000_000),
     about:
-      'Series that the in-process store holds at most. A task has 70 to 115; each takes some 3 kB when the store is full.',
+      'Series that the in-process store holds at most. A task has 71 to 116; each takes some 3 kB when the store is full.',
   },
   'telemetry.parent': {
     kind: choice(['link', 'parent']),

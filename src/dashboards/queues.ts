@@ -173,12 +173,12 @@ export const queues: DashboardSpec = {
         },
         {
           title: 'Retries picked up',
-          description: 'Later attempts per second whose wait is known.',
+          description: 'Runs per second of jobs that had failed before.',
           kind: 'timeseries',
           unit: 'ops',
           targets: [
             {
-              expr: sumBy(QUEUE, rate('task.wait.duration', ['task_retry="true"'], 'count')),
+              expr: sumBy(QUEUE, rate('task.retries')),
               legend: QUEUE_LEGEND,
               mayBeEmpty: 'no attempt was repeated',
             },

@@ -24,6 +24,11 @@ export function attemptOf(job: { attemptsStarted?: number; attemptsMade?: number
   return job.attemptsStarted || (job.attemptsMade ?? 0) + 1;
 }
 
+/** Whether an attempt of the job has ended before: `attemptsStarted` counts runs that moved the job, too, and those that a stall cut short. */
+export function isRetry(job: { attemptsMade?: number }): boolean {
+  return (job.attemptsMade ?? 0) > 0;
+}
+
 /** When an attempt that is yet to come is ready. */
 export interface Ready {
   attempt: number;

@@ -12,6 +12,8 @@ export interface RunInfo {
   jobId: string;
   /** 1 for the first. */
   attempt: number;
+  /** Whether the job has failed before; left out where the library does not tell. */
+  isRetry?: boolean;
   /** How long the job was ready before this moment, ms; undefined where the library does not tell. */
   waitMs: number | undefined;
   payloadBytes: number | undefined;
@@ -85,6 +87,7 @@ export class Run implements Cell, FinishedRun {
   readonly task: string;
   readonly jobId: string;
   readonly attempt: number;
+  readonly isRetry: boolean;
   readonly waitMs: number;
   readonly payloadBytes: number;
   readonly taskId: number;
@@ -131,6 +134,7 @@ export class Run implements Cell, FinishedRun {
     this.task = info.task;
     this.jobId = info.jobId;
     this.attempt = info.attempt;
+    this.isRetry = info.isRetry === true;
     this.waitMs = info.waitMs === undefined ? Number.NaN : Math.max(0, info.waitMs);
     this.payloadBytes = info.payloadBytes ?? Number.NaN;
     this.isReplaceable = info.isReplaceable === true;

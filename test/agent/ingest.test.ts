@@ -57,6 +57,15 @@ test('the wait of a later attempt has a series of its own', () => {
   assert.equal(of('task.wait.duration', { 'task.retry': 'false' }), 0);
 });
 
+test('retries count by what the library says of the job, whatever is known of their wait', () => {
+  const { of, ingest } = setup();
+  ingest.task(MAIL);
+  assert.equal(of('task.retries'), 0);
+  ingest.run(record({ attempt: 2, isRetry: true, waitMs: undefined }));
+  ingest.run(record({ attempt: 2, isRetry: false }));
+  assert.equal(of('task.retries'), 1);
+});
+
 test('a failed run counts by the type of its error, and types over the cap are one', () => {
   const { registry, ingest, of } = setup();
   const failed = (type: string) => record({ failed: true, extra: { error: { type, message: 'no' } } });

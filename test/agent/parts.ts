@@ -66,6 +66,7 @@ export function record(over: Partial<RunRecord> = {}): RunRecord {
     taskId: 0,
     jobId: '42',
     attempt: 1,
+    isRetry: false,
     failed: false,
     startEpochMs: 1_700_000_000_000,
     durationMs: 120,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { linesOf, runFixture } from '../fixtures/bullmq/run.ts';
+import { lastPoints, linesOf, runFixture } from '../fixtures/bullmq/run.ts';
 import { type CountingServer, startCountingServer } from '../fixtures/bullmq/server.ts';
 import { startSink } from '../helpers/otlp-sink.ts';
 import { type RedisServer, startRedis } from '../helpers/redis.ts';
@@ -41,6 +41,9 @@ for (const library of ['bullmq5', 'bullmq']) {
         ['flaky', 2, 0, 1, true],
         ['steady', 1, 0, 1, true],
       ]);
+      const retries = (task: string): number =>
+        lastPoints(sink, 'task.retries', { 'task.name': task }).reduce((sum, { value }) => sum + value, 0);
+      assert.deepEqual([retries('flaky'), retries('steady')], [1, 0]);
       for (const { name, resource, attributes } of sink.spans) {
         assert.equal(name, 'process sandbox');
         assert.equal(attributes['messaging.destination.name'], 'sandbox');

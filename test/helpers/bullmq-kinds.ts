@@ -144,6 +144,7 @@ export function bullmqKinds(
           value,
         ]);
         assert.deepEqual(Object.fromEntries(outcomes), { success: 2, failure: 0 });
+        assert.equal(points('task.retries', name)[0]!.value, 0);
       }
     });
 
@@ -218,12 +219,12 @@ export function bullmqKinds(
     });
 
     test('metrics count what spans show', () => {
-      for (const [name, success, failure] of [
-        ['plain', 1, 0],
-        ['bulk', 3, 0],
-        ['fixed', 1, 2],
-        ['final', 0, 2],
-        ['stalled', 2, 0],
+      for (const [name, success, failure, retries] of [
+        ['plain', 1, 0, 0],
+        ['bulk', 3, 0, 0],
+        ['fixed', 1, 2, 2],
+        ['final', 0, 2, 1],
+        ['stalled', 2, 0, 0],
       ] as const) {
         const outcomes = points('task.runs', name).map(({ attributes, value }) => [
           attributes['task.outcome'],
@@ -232,6 +233,7 @@ export function bullmqKinds(
         assert.deepEqual([name, Object.fromEntries(outcomes)], [name, { success, failure }]);
         const consumed = points('messaging.client.consumed.messages', name);
         assert.equal(consumed[0]!.value, success + failure);
+        assert.deepEqual([name, points('task.retries', name)[0]!.value], [name, retries]);
       }
     });
   });

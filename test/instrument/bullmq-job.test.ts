@@ -5,6 +5,7 @@ import {
   attemptOf,
   carrierOf,
   isFailure,
+  isRetry,
   isWaitingChildren,
   type JobFields,
   ReadyTimes,
@@ -57,6 +58,16 @@ test('the number of an attempt is the number of claims where that is known', () 
   assert.equal(attemptOf({ attemptsStarted: 3, attemptsMade: 1 }), 3);
   assert.equal(attemptOf({ attemptsMade: 1 }), 2);
   assert.equal(attemptOf({}), 1);
+});
+
+test('a run is a retry where an attempt has ended before, not where the job was moved or has stalled', () => {
+  assert.equal(isRetry(job({ attemptsStarted: 2, attemptsMade: 1 })), true);
+  assert.equal(
+    isRetry(job({ attemptsStarted: 5, attemptsMade: 0 })),
+    false,
+    'four moves to a later time, or stalls',
+  );
+  assert.equal(isRetry({}), false);
 });
 
 test('what is known of coming attempts is bounded, the oldest goes first', () => {

@@ -95,6 +95,21 @@ for (const library of ['bullmq5', 'bullmq']) {
       );
     });
 
+    test('a retry is a run of a job that has failed, whoever ran it, and not of one that was moved', async () => {
+      const worker = workerWith(() => Promise.resolve());
+      await worker.callProcessJob(job({ attemptsStarted: 1, attemptsMade: 0 }), 'token');
+      await worker.callProcessJob(job({ attemptsStarted: 2, attemptsMade: 1 }), 'token');
+      await worker.callProcessJob(job({ attemptsStarted: 3, attemptsMade: 0 }), 'token');
+      assert.deepEqual(
+        (await runs()).map(({ attempt, isRetry, waitMs }) => [attempt, isRetry, waitMs]),
+        [
+          [1, false, 200],
+          [2, true, undefined],
+          [3, false, undefined],
+        ],
+      );
+    });
+
     test('an error is the very one that the handler threw', async () => {
       for (const error of [new RangeError('no'), 'a text', undefined]) {
         await assert.rejects(
@@ -213,8 +228,15 @@ for (const library of ['bullmq5', 'bullmq']) {
       assert.ok(JSON.stringify(sent).includes('done'));
       const [run] = await runs();
       assert.deepEqual(
-        [run!.task.queue, run!.attempt, run!.waitMs, run!.payloadBytes, run!.extra?.links?.[0]?.spanId],
-        ['mail', 2, undefined, 7, '0000000000000001'],
+        [
+          run!.task.queue,
+          run!.attempt,
+          run!.isRetry,
+          run!.waitMs,
+          run!.payloadBytes,
+          run!.extra?.links?.[0]?.spanId,
+        ],
+        ['mail', 2, true, undefined, 7, '0000000000000001'],
       );
     });
 

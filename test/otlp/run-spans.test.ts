@@ -19,6 +19,7 @@ const BASE: RunRecord = {
   taskId: 0,
   jobId: '42',
   attempt: 1,
+  isRetry: false,
   failed: false,
   startEpochMs: 1_795_540_775_849.0432,
   durationMs: 20.2034,

@@ -7,6 +7,9 @@ const optional = ['queue.prefix'] as const;
 /** Without a queue where the library counts for all queues together. */
 const OF_ALL = [...optional, 'messaging.destination.name'] as const;
 const AS_STORED = "From the queue's own counters in Redis, at the moment of the poll.";
+/** What readers ask for in turns, see their classes. */
+const IN_TURNS =
+  'BullMQ and Bull: read at every fourth poll, at every eighth where BullMQ jobs wait with a priority and others without.';
 
 /** What waits in a queue, as the watcher reads it. */
 export const QUEUE_METRICS = {
@@ -81,7 +84,7 @@ export const QUEUE_METRICS = {
     attributes: QUEUE,
     optional,
     description: 'Tasks added to the queue since it exists.',
-    quality: `${AS_STORED} Absent where there is none.`,
+    quality: `From the queue's own counter in Redis. ${IN_TURNS} Absent where there is none.`,
   },
   'queue.tasks.processed': {
     kind: 'counter',

@@ -39,6 +39,17 @@ export const TASK_METRICS = {
       'Finished handler runs by outcome: success or failure. Both start at 0 when the task is first seen.',
     quality: 'Exact.',
   },
+  'task.retries': {
+    kind: 'counter',
+    unit: '{run}',
+    source: 'taskwarden',
+    attributes: TASK,
+    description:
+      'Finished handler runs of jobs of which an attempt had ended before: mostly failed ones that are tried again, and jobs that ' +
+      'somebody has put back into the queue. Runs after a stall, or after the handler has moved the job, are none. Starts at 0 when the task ' +
+      'is first seen.',
+    quality: 'Exact with BullMQ, in sandboxed processors as well; tasks made by task() have none.',
+  },
   'task.active': {
     kind: 'updowncounter',
     unit: '{run}',
