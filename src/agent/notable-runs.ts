@@ -52,7 +52,7 @@ export class NotableRuns {
   add(run: RunRecord): void {
     push(this.#latest, run);
     if (run.failed) this.#failed.add(run.extra?.error?.type ?? '', past(run));
-    if (run.attempt > 1) push(this.#retried, past(run));
+    if (run.isRetry) push(this.#retried, past(run));
     if (run.extra?.duplicate !== undefined) this.#duplicate.add(run.extra.duplicate, past(run));
     const age = Math.abs(endOf(run) - this.#since);
     if (age >= PERIOD_MS) {

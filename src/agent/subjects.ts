@@ -10,6 +10,7 @@ type Selector = readonly Matcher[];
 /** What an alert about a metric is about; other metrics say nothing of single runs. */
 const SUBJECTS: { readonly [name in MetricName]?: Subject | ((selector: Selector) => Subject) } = {
   'task.runs': (selector) => (asksFor(selector, 'task_outcome', 'failure', 'success') ? 'failed' : 'latest'),
+  'task.retries': 'retried',
   'task.wait.duration': (selector) => (asksFor(selector, 'task_retry', 'true', 'false') ? 'retried' : 'wait'),
   'task.duplicates': 'duplicate',
   'messaging.process.duration': 'duration',

@@ -93,24 +93,23 @@ export class Delivery {
       answer = await post(request.body());
     } catch (error) {
       onFailure(error as Error);
-      return this.#retry(request, error as Error);
+      return this.#retry(request);
     }
     const { status } = answer;
     if (status >= 200 && status < 300) {
       this.#retries.answered();
       return onOutcome('sent', request.alerts.length);
     }
-    const error = new Error(messageOf(answer));
-    onFailure(error);
-    if (isPassing(status)) return this.#retry(request, error, answer.retryAfterMs);
+    onFailure(new Error(messageOf(answer)));
+    if (isPassing(status)) return this.#retry(request, answer.retryAfterMs);
     this.#retries.answered();
     onOutcome('rejected', request.alerts.length);
   }
 
-  #retry(request: Request, error: Error, retryAfterMs?: number): void {
+  #retry(request: Request, retryAfterMs?: number): void {
     this.#options.outbox.giveBack(request);
     this.#options.onOutcome('retried', request.alerts.length);
-    this.#retries.failed(error, retryAfterMs);
+    this.#retries.failed(retryAfterMs);
   }
 }
 

@@ -64,13 +64,12 @@ export class Retries {
   /**
    * An attempt failed, and is to be made again.
    *
-   * @param error where nobody listens, an end is not held up for another attempt
    * @param askedMs the pause that the other side asks for, 0 for none
+   * @param isHopeless whether an end is not to be held up for another attempt
    */
-  failed(error: Error, askedMs = 0): void {
+  failed(askedMs = 0, isHopeless = false): void {
     const { firstRetryMs, maxRetryMs, maxAskedMs, resume } = this.#options;
-    const attempts = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? FLUSH_ATTEMPTS : 1;
-    if (this.#flushFailures !== undefined) this.#flushFailures += attempts;
+    if (this.#flushFailures !== undefined) this.#flushFailures += isHopeless ? FLUSH_ATTEMPTS : 1;
     const isFlushing = this.#flushFailures !== undefined && this.#flushFailures < FLUSH_ATTEMPTS;
     const grown = Math.min(firstRetryMs * 2 ** this.#failures++, maxRetryMs);
     const jittered = grown * (0.5 + Math.random() / 2);
@@ -95,7 +94,7 @@ export class Retries {
     this.#wasAsked = false;
   }
 
-  /** Fulfils when all that waits is sent or has failed twice, once where nobody listens, after `timeoutMs` at the latest. */
+  /** Fulfils when all that waits is sent or has failed twice, or hopelessly, after `timeoutMs` at the latest. */
   async flush(timeoutMs: number): Promise<void> {
     this.#flushFailures = 0;
     this.endPause();

@@ -127,6 +127,8 @@ export class Sender {
       return;
     }
     this.#options.source.giveBack(batch);
-    this.#retries.failed(result.error, result.retryAfterMs);
+    // Nobody listens: as a rule there is no collector at all.
+    const isRefused = (result.error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+    this.#retries.failed(result.retryAfterMs, isRefused);
   }
 }

@@ -169,7 +169,7 @@ test('the runs that have most are those of the last minutes', () => {
 
 test('retried runs and duplicates are remembered as such', () => {
   const ids = after([
-    { attempt: 2 },
+    { attempt: 2, isRetry: true },
     { extra: { duplicate: 'concurrent' } },
     { extra: { duplicate: 'repeated' } },
     ...Array(20).fill({}),
