@@ -65,6 +65,7 @@ export class Pipeline {
   #aftermath: Aftermath | undefined;
   #alerting: Alerting | undefined;
   readonly #outlet: Outlet;
+  #collectHost: () => void = () => {};
   /** Times that the main thread has asked for the rule files to be read again. */
   #reloads = 0;
   /** A loop was found blocked before the rules were there to say so. */
@@ -185,8 +186,9 @@ export class Pipeline {
     });
     await this.#openExhaustion();
     const host = createHostCollector({ registry: this.#registry });
+    this.#collectHost = () => void this.#guard('host', () => host.collect(wallClock()));
     const collect = (): void => {
-      this.#guard('host', () => host.collect(wallClock()));
+      this.#collectHost();
       this.#intake.observe();
     };
     const collectMachine = (): void => void this.#guard('machine', () => host.collectMachine());
@@ -263,6 +265,7 @@ export class Pipeline {
   async flush(): Promise<void> {
     this.#intake.drain();
     this.#guard('recorder', () => this.#recorder?.end(monotonicMs()));
+    this.#collectHost();
     this.#tick('all');
     this.#alerting?.flush();
     this.#exportMetrics();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { REGISTER } from '../helpers/built.ts';
 import { type OtlpSink, startSink } from '../helpers/otlp-sink.ts';
 import { type Ended, type Program, runProgram, startProgram } from '../helpers/worker.ts';
@@ -51,6 +52,16 @@ describe('the last run arrives, and the program ends as without the preload', { 
       await sink.down();
     });
   }
+
+  test('what is exported last is of the end, not of the last step', async () => {
+    const { sink, program } = await start('end');
+    await sleep(1500);
+    program.tell('go on');
+    await program.ended;
+    const uptimes = sink.metrics.filter(({ name }) => name === 'process.uptime').map(({ value }) => value);
+    assert.ok(uptimes.at(-1)! >= uptimes[0]! + 1.4, `${uptimes}`);
+    await sink.down();
+  });
 
   // There the agent waits for the first run before it loads.
   test('end, with a single CPU', { skip: HAS_TASKSET ? false : 'needs taskset (util-linux)' }, async () => {
