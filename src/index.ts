@@ -51,6 +51,7 @@ export function start(): Taskwarden | undefined {
   const config = loadConfig();
   if (!config.enabled || config.otel.disabled) return undefined;
   refuseOldNode();
+  refuseSnapshot();
   if (isMainThread) refuseNarrowSpace();
   const warn = warner(config);
   for (const warning of config.warnings) warn(warning);
@@ -170,6 +171,15 @@ function refuseOldNode(): void {
   const { node } = process.versions;
   if (satisfies(node, NODE_VERSIONS)) return;
   throw new TaskwardenError('TASKWARDEN_NODE', `Node.js ${NODE_VERSIONS} is needed, and this is ${node}`);
+}
+
+/** Such a process aborts as soon as another thread loads `node:v8`. */
+function refuseSnapshot(): void {
+  if (process.execArgv.some((option) => option.startsWith('--snapshot-blob')))
+    throw new TaskwardenError(
+      'TASKWARDEN_NODE',
+      'a process that begins from a snapshot bears no other thread',
+    );
 }
 
 function refuseNarrowSpace(): void {

@@ -1,5 +1,5 @@
 import { Module, registerHooks } from 'node:module';
-import { sep } from 'node:path';
+import { isAbsolute, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { satisfies } from '../model/version.ts';
 import { replaceMethod } from './patch.ts';
@@ -58,8 +58,8 @@ function amendCompiled({ isWanted, amend }: Amend): () => void {
   return replaceMethod(Module.prototype, '_compile', (original) => {
     return function (this: unknown, content, filename, format) {
       const path = String(filename);
-      // A URL is made for those few that are wanted.
-      if (!isWanted(sep === '/' ? `file://${path}` : pathToFileURL(path).href))
+      // `[eval]` and the like are no files. A URL is made for those few that are wanted.
+      if (!isAbsolute(path) || !isWanted(sep === '/' ? `file://${path}` : pathToFileURL(path).href))
         return original.call(this, content, filename, format);
       const text = amend(pathToFileURL(path).href, String(content), format as string | undefined);
       return original.call(this, text, filename, format);

@@ -287,6 +287,22 @@ test('what an older library has done to Object.prototype does not keep the progr
   }
 });
 
+test('a process that begins from a snapshot runs without, as Node.js aborts it with another thread', () => {
+  const folder = mkdtempSync(resolve(tmpdir(), 'taskwarden-snapshot-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const [script, blob] = [resolve(folder, 'main.js'), resolve(folder, 'main.blob')];
+  writeFileSync(
+    script,
+    `require('v8').startupSnapshot.setDeserializeMainFunction(() => setTimeout(() => console.log('ran'), 200))`,
+  );
+  const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.equal(run('--snapshot-blob', blob, '--build-snapshot', script).status, 0);
+  const preload = REGISTER.replace(/js$/, 'cjs');
+  const { status, stdout, stderr } = run('--require', preload, '--snapshot-blob', blob, script);
+  assert.deepEqual([status, stdout], [0, 'ran\n']);
+  assert.match(stderr, /^taskwarden: cannot start, the program runs without it: .*snapshot.*\n$/);
+});
+
 test('where the address space has no room for a thread the program runs without, for V8 would end it', () => {
   const [node, preload] = [process.execPath, pathToFileURL(REGISTER).href];
   const run = (kib: number) =>
