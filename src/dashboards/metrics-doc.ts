@@ -27,6 +27,8 @@ Every series also has \`job\` (\`service.namespace/service.name\`, or the name a
 (\`service.instance.id\`). Everything cumulative counts from the start of the worker; the temporality is always cumulative.
 Counters of the process, its container, the machine and Redis are as they are there, and have no start time in OTLP.
 A metric that cannot be had on a machine is absent: unknown is never 0.
+Gauges, and what the system counts, are of the last step (\`store.step\`, 5 s), also in an export or a scrape between two; the export at the end of the
+process is of that moment.
 
 One metric holds at most 2,000 series, and 10 for each of \`max_tasks\` where that is more. What comes after is added up in one series with the attribute
 \`otel.metric.overflow="true"\`.

@@ -168,7 +168,7 @@ export const TASK_METRICS = {
     source: 'taskwarden',
     attributes: TASK,
     description:
-      'Longest time one handler run kept the event loop to itself without a break, one value a run.',
+      'Longest time one handler run kept the event loop to itself without a break, one value a run. The code of another run, or of the library, ends it, also where the loop had no turn.',
     quality: 'Exact with task.cpu.quality exact; otherwise only the part before the first await.',
   },
   'task.event_loop.blocked': {
