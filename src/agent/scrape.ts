@@ -11,6 +11,8 @@ import {
 import type { SeriesStore } from '../store/series-store.ts';
 
 const RETRY_ROUNDS = 12;
+/** Counts that have ended are remembered, the latest of them: names that come and go are without end. */
+const MAX_ENDED = 10_000;
 
 /** Ids of the store's series that come from one point of the registry. */
 interface Scraped {
@@ -104,6 +106,10 @@ export class Scraper {
       vanished.push(scraped);
       if (scraped.isCount) this.#ended.add(seriesKey(point, scraped.name));
       this.#points.delete(point);
+    }
+    for (const key of this.#ended) {
+      if (this.#ended.size <= MAX_ENDED) break;
+      this.#ended.delete(key);
     }
     if (vanished.length === 0) return;
     // What was removed and set again is another point of the same series.
